@@ -1,0 +1,85 @@
+"""The one pixel convention, and what a pinhole camera does with it.
+
+Pixel centres lie at integers (as in OpenCV and KITTI): the image covers [-0.5, w - 0.5] x [-0.5, h
+- 0.5]. Camera axes are x right, y down, z forward. Intrinsics K are in pixels of the image they
+belong to.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+MINIMUM_DEPTH = 1e-6
+"""Projected depths are kept above this, so that a point at the camera's centre stays finite."""
+
+
+def pixel_grid(height: int, width: int, like: Tensor) -> Float[Tensor, "3 h w"]:
+    """Homogeneous pixel coordinates (u, v, 1) on the device and in the precision of `like`."""
+    v, u = torch.meshgrid(
+        torch.arange(height, device=like.device, dtype=like.dtype),
+        torch.arange(width, device=like.device, dtype=like.dtype),
+        indexing="ij",
+    )
+    return torch.stack([u, v, torch.ones_like(u)])
+
+
+def backproject(
+    depth: Float[Tensor, "b 1 h w"], intrinsics: Float[Tensor, "b 3 3"]
+) -> Float[Tensor, "b 3 h w"]:
+    """Points seen at each pixel, in the camera's frame: X = depth * K^-1 (u, v, 1)."""
+    rays = torch.einsum(
+        "bij,jhw->bihw",
+        torch.linalg.inv(intrinsics),
+        pixel_grid(depth.shape[-2], depth.shape[-1], depth),
+    )
+    return depth * rays
+
+
+def project(
+    points: Float[Tensor, "b 3 h w"], intrinsics: Float[Tensor, "b 3 3"]
+) -> tuple[Float[Tensor, "b 2 h w"], Float[Tensor, "b 1 h w"]]:
+    """Pixels on which points fall, and their depth: (u, v) = (K X)_xy / X_z.
+
+    Departure: [monodepth2] adds 1e-7 to z whatever its sign, so that points behind the camera land
+    somewhere; here z is clamped and the caller masks by the returned depth.
+    """
+    image = torch.einsum("bij,bjhw->bihw", intrinsics, points)
+    depth = points[:, 2:]
+    return image[:, :2] / depth.clamp(min=MINIMUM_DEPTH), depth
+
+
+def resize_intrinsics(
+    intrinsics: Float[Tensor, "*b 3 3"], old_size: tuple[int, int], new_size: tuple[int, int]
+) -> Float[Tensor, "*b 3 3"]:
+    """Intrinsics after the image is resized from `old_size` to `new_size`, both (h, w).
+
+    Focal lengths scale by k = new / old; centres move as (c + 0.5) * k - 0.5, since pixel centres
+    are at integers and it is the outer border of the image that stays in place.
+    """
+    scale_y, scale_x = (new / old for new, old in zip(new_size, old_size, strict=True))
+    change = intrinsics.new_tensor(
+        [
+            [scale_x, 0.0, 0.5 * scale_x - 0.5],
+            [0.0, scale_y, 0.5 * scale_y - 0.5],
+            [0.0, 0.0, 1.0],
+        ]
+    )
+    return change @ intrinsics
+
+
+def crop_intrinsics(
+    intrinsics: Float[Tensor, "*b 3 3"], left: float, top: float
+) -> Float[Tensor, "*b 3 3"]:
+    """Intrinsics after `left` columns and `top` rows are cut off."""
+    change = intrinsics.new_tensor([[1.0, 0.0, -left], [0.0, 1.0, -top], [0.0, 0.0, 1.0]])
+    return change @ intrinsics
+
+
+def flip_intrinsics(intrinsics: Float[Tensor, "*b 3 3"], width: int) -> Float[Tensor, "*b 3 3"]:
+    """Intrinsics of the mirrored image: cx becomes w - 1 - cx, and a skew changes its sign.
+
+    K' = M K diag(-1, 1, 1) with M the mirror of pixels: the scene is mirrored together with the
+    image.
+    """
+    mirror = intrinsics.new_tensor([[-1.0, 0.0, width - 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    return mirror @ intrinsics @ torch.diag(intrinsics.new_tensor([-1.0, 1.0, 1.0]))

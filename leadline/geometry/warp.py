@@ -1,0 +1,109 @@
+"""View synthesis: the target's view, sampled from a source image along a depth or a disparity.
+
+Holds the package's only `grid_sample`.
+"""
+
+from typing import Literal, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn import functional
+
+from leadline.geometry.camera import MINIMUM_DEPTH, pixel_grid
+
+Padding = Literal["border", "zeros"]
+
+
+class Warp(NamedTuple):
+    """A source image seen from the target, and where that view is real."""
+
+    image: Float[Tensor, "b c h w"]
+    in_view: Bool[Tensor, "b 1 h w"]
+
+
+def sample(
+    source: Float[Tensor, "b c _ _"],
+    pixels: Float[Tensor, "b 2 h w"],
+    padding: Padding = "border",
+) -> Float[Tensor, "b c h w"]:
+    """`source` at `pixels` (u, v), bilinear; outside, the nearest border pixel or zero.
+
+    The grid is normalised as 2 u / (w - 1) - 1 and sampled with aligned corners: the one pairing
+    under which integer coordinates return the pixels themselves.
+    """
+    height, width = source.shape[-2:]
+    span = pixels.new_tensor([max(width - 1, 1), max(height - 1, 1)])
+    grid = pixels.movedim(1, -1) * (2 / span) - 1
+    return functional.grid_sample(
+        source, grid, mode="bilinear", padding_mode=padding, align_corners=True
+    )
+
+
+def reproject(
+    depth: Float[Tensor, "b 1 h w"],
+    target_to_source: Float[Tensor, "b 4 4"],
+    target_intrinsics: Float[Tensor, "b 3 3"],
+    source_intrinsics: Float[Tensor, "b 3 3"],
+) -> tuple[Float[Tensor, "b 2 h w"], Bool[Tensor, "b 1 h w"]]:
+    """Where each target pixel lands in the source, and whether that is in front of its camera.
+
+    p_s ~ K_s (R D K_t^-1 p + t), divided by D:  p_s ~ H p + K_s t / D  with the infinite homography
+    H = K_s R K_t^-1. Linear in inverse depth, and exact for the identity motion at any depth.
+    """
+    height, width = depth.shape[-2:]
+    # Tiny matrices, in double: for equal cameras and no rotation H must round to the identity.
+    rotation, translation = (
+        target_to_source[:, :3, :3].double(),
+        target_to_source[:, :3, 3:].double(),
+    )
+    source_camera, target_camera = source_intrinsics.double(), target_intrinsics.double()
+    homography = (source_camera @ rotation @ torch.linalg.inv(target_camera)).to(depth.dtype)
+    epipole = (source_camera @ translation).to(depth.dtype)[..., None]
+    far = torch.einsum("bij,jhw->bihw", homography, pixel_grid(height, width, depth))
+    image = far + epipole / depth
+    scale = image[:, 2:]
+    return image[:, :2] / scale.clamp(min=MINIMUM_DEPTH), scale > MINIMUM_DEPTH
+
+
+def inside(pixels: Float[Tensor, "b 2 h w"], size: tuple[int, int]) -> Bool[Tensor, "b 1 h w"]:
+    """Whether pixels fall on an image of `size` (h, w), which covers [-0.5, w - 0.5].
+
+    The half pixel beyond the outermost centres belongs to the image; counting it also keeps the
+    border in view when a coordinate that should be w - 1 is rounded up.
+    """
+    height, width = size
+    u, v = pixels[:, :1], pixels[:, 1:]
+    return (u > -0.5) & (u < width - 0.5) & (v > -0.5) & (v < height - 0.5)
+
+
+def warp_by_depth(
+    source: Float[Tensor, "b c _ _"],
+    depth: Float[Tensor, "b 1 h w"],
+    target_to_source: Float[Tensor, "b 4 4"],
+    target_intrinsics: Float[Tensor, "b 3 3"],
+    source_intrinsics: Float[Tensor, "b 3 3"],
+    padding: Padding = "border",
+) -> Warp:
+    """The target's view made from `source`, given the target's depth and the motion between
+    them.
+    """
+    pixels, in_front = reproject(depth, target_to_source, target_intrinsics, source_intrinsics)
+    size = (source.shape[-2], source.shape[-1])
+    return Warp(sample(source, pixels, padding), in_front & inside(pixels, size))
+
+
+def warp_by_disparity(
+    source: Float[Tensor, "b c h w"],
+    disparity: Float[Tensor, "b 1 h w"],
+    padding: Padding = "border",
+) -> Warp:
+    """The target's view of a rectified pair: `source` at (u - disparity, v).
+
+    `disparity` is positive for a left target with a right source; for a right target, give its
+    negative.
+    """
+    height, width = disparity.shape[-2:]
+    grid = pixel_grid(height, width, disparity)
+    pixels = torch.cat([grid[:1] - disparity, grid[1:2].expand_as(disparity)], dim=1)
+    return Warp(sample(source, pixels, padding), inside(pixels, (height, width)))

@@ -1,0 +1,50 @@
+"""How unlike two images are, per pixel: SSIM, L1 and their mix.
+
+Shared by hints, errors and losses. Colours are in [0, 1] and not augmented.
+"""
+
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+SSIM_WEIGHT = 0.85
+"""Share of SSIM in the photometric error [monodepth], [monodepth2]."""
+LUMINANCE_CONSTANT = 0.01**2
+CONTRAST_CONSTANT = 0.03**2
+"""C1 and C2 of SSIM for colours in [0, 1] [ssim]."""
+
+
+def _window_mean(image: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+    padded = functional.pad(image, (1, 1, 1, 1), mode="reflect")
+    return functional.avg_pool2d(padded, kernel_size=3, stride=1)
+
+
+def ssim_distance(
+    a: Float[Tensor, "b c h w"], b: Float[Tensor, "b c h w"]
+) -> Float[Tensor, "b c h w"]:
+    """Structural dissimilarity clamp((1 - SSIM) / 2, 0, 1) in 3x3 windows [ssim], [monodepth2].
+
+    Windows are means with reflected borders; variances are E[x^2] - E[x]^2, uncorrected.
+    """
+    mean_a, mean_b = _window_mean(a), _window_mean(b)
+    variance_a = _window_mean(a * a) - mean_a * mean_a
+    variance_b = _window_mean(b * b) - mean_b * mean_b
+    covariance = _window_mean(a * b) - mean_a * mean_b
+    luminance = (2 * mean_a * mean_b + LUMINANCE_CONSTANT) / (
+        mean_a * mean_a + mean_b * mean_b + LUMINANCE_CONSTANT
+    )
+    contrast = (2 * covariance + CONTRAST_CONSTANT) / (variance_a + variance_b + CONTRAST_CONSTANT)
+    return ((1 - luminance * contrast) / 2).clamp(0, 1)
+
+
+def photometric_error(
+    a: Float[Tensor, "b c h w"],
+    b: Float[Tensor, "b c h w"],
+    ssim_weight: float = SSIM_WEIGHT,
+) -> Float[Tensor, "b 1 h w"]:
+    """pe(a, b) = w * mean_c ssim_distance(a, b) + (1 - w) * mean_c |a - b| [monodepth2]."""
+    absolute = (a - b).abs().mean(1, keepdim=True)
+    if ssim_weight == 0:
+        return absolute
+    structural = ssim_distance(a, b).mean(1, keepdim=True)
+    return ssim_weight * structural + (1 - ssim_weight) * absolute

@@ -1,0 +1,211 @@
+"""The contract: the quantities that travel between the rooms of Leadline.
+
+Every length is in metres (or in the arbitrary unit of an unscaled video model, see `Batch.unit`),
+every pixel coordinate has its centre at an integer, every pose is named by its direction. Absent
+means `None` or a missing key; nothing here is keyed by strings or tuples.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
+
+import torch
+from jaxtyping import Bool, Float, Int, UInt8
+from torch import Tensor
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Offset:
+    """Where a frame stands relative to the target, in time and in the camera rig.
+
+    `camera` 0 is the target's own camera, k its k-th partner in the rig's table; for a stereo pair
+    1 is the other camera, whichever side the target is. `time` counts *selected* frames.
+
+    >>> Offset.parse("stereo"), Offset.parse(-1)
+    (Offset(time=0, camera=1), Offset(time=-1, camera=0))
+    """
+
+    time: int = 0
+    camera: int = 0
+
+    @classmethod
+    def parse(cls, value: int | str) -> "Offset":
+        """Read one entry of a recipe's `frames:` list: a whole number of frames, or `stereo`."""
+        if value == "stereo":
+            return STEREO
+        try:
+            return cls(time=int(value))
+        except ValueError:
+            raise ValueError(
+                "frames: expected whole numbers or 'stereo', "
+                f"got {value!r}; write e.g. [0, -1, 1, stereo]"
+            ) from None
+
+    def __str__(self) -> str:
+        return "stereo" if self == STEREO else f"{self.time:+d}" if self.camera == 0 else repr(self)
+
+
+TARGET = Offset()
+STEREO = Offset(camera=1)
+
+
+def _map_tensors(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    if isinstance(value, Tensor):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {key: _map_tensors(item, change) for key, item in value.items()}
+    return value
+
+
+RecordT = TypeVar("RecordT", bound="_Record")
+
+
+@dataclass(frozen=True)
+class _Record:
+    """A frozen dataclass whose tensors move as one; Lightning calls these methods if they exist."""
+
+    def map_tensors(self: RecordT, change: Callable[[Tensor], Tensor]) -> RecordT:
+        """A copy with `change` applied to every tensor."""
+        return type(self)(
+            **{f.name: _map_tensors(getattr(self, f.name), change) for f in fields(self)}
+        )
+
+    def to(self: RecordT, device: torch.device | str, non_blocking: bool = False) -> RecordT:
+        """A copy on `device`."""
+        return self.map_tensors(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self: RecordT) -> RecordT:
+        """A copy in page-locked memory, from which transfers to a GPU need not wait."""
+        return self.map_tensors(lambda tensor: tensor.pin_memory())
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One target frame and its sources as the loader makes them: `Batch` without the batch axis.
+
+    Images stay 8-bit until they are collated, so that a worker moves a quarter of the bytes.
+    """
+
+    id: str
+    images: Mapping[Offset, UInt8[Tensor, "3 h w"]]
+    intrinsics: Mapping[Offset, Float[Tensor, "3 3"]] | None = None
+    known_poses: Mapping[Offset, Float[Tensor, "4 4"]] = field(default_factory=dict)
+    distance: Mapping[Offset, float] = field(default_factory=dict)
+    seconds: Mapping[Offset, float] = field(default_factory=dict)
+    hint: Float[Tensor, "1 h w"] | None = None
+    depth: Float[Tensor, "1 _ _"] | None = None
+    loss_mask: Bool[Tensor, "1 h w"] | None = None
+    jitter: Float[Tensor, "4"] | None = None
+    """Factors of brightness, contrast and saturation, and the shift of hue in turns."""
+    seed: int = 0
+    """Drawn from (seed, epoch, item): the source of every random number spent on this sample."""
+
+
+@dataclass(frozen=True)
+class Batch(_Record):
+    """What one training step sees: `b` targets with their sources, all at one size."""
+
+    ids: tuple[str, ...]
+    images: Mapping[Offset, Float[Tensor, "b 3 h w"]]
+    """Clean, in [0, 1]: what losses compare."""
+    inputs: Mapping[Offset, Float[Tensor, "b 3 h w"]]
+    """Augmented: what networks see."""
+    available: Mapping[Offset, Bool[Tensor, "b"]]
+    """A missing neighbour is absent, never a copy of the target: a copy would win every minimum."""
+    intrinsics: Mapping[Offset, Float[Tensor, "b 3 3"]] | None = None
+    """Pixels of (h, w); `None` where a data set has none."""
+    known_poses: Mapping[Offset, Float[Tensor, "b 4 4"]] = field(default_factory=dict)
+    """target_to_source in metres; NaN where a sample lacks it."""
+    distance: Mapping[Offset, Float[Tensor, "b"]] = field(default_factory=dict)
+    """Metres travelled between target and source (speed x time); NaN where unknown."""
+    seconds: Mapping[Offset, Float[Tensor, "b"]] = field(default_factory=dict)
+    """Time of the source minus time of the target; NaN where unknown."""
+    hint: Float[Tensor, "b 1 h w"] | None = None
+    """Proxy depth in metres, 0 = missing."""
+    depth: Float[Tensor, "b 1 _ _"] | None = None
+    """True depth in metres at a size of its own, 0 = none; never interpolated."""
+    loss_mask: Bool[Tensor, "b 1 h w"] | None = None
+    """False where no loss may look: the ego vehicle, the borders of a rotation."""
+    jitter: Float[Tensor, "b 4"] | None = None
+    """Colour jitter still to be applied to `inputs`, see `Sample.jitter`."""
+    seeds: Int[Tensor, "b"] | None = None
+    """One per sample, counted from (seed, epoch, item), for noise drawn during the step."""
+    unit: float = 1.0
+    """Metres per network unit: the papers' constants live in network units."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(h, w) of the images."""
+        height, width = self.images[TARGET].shape[-2:]
+        return height, width
+
+    @property
+    def sources(self) -> tuple[Offset, ...]:
+        """Every offset but the target, in the order in which errors are stacked."""
+        return tuple(offset for offset in self.images if offset != TARGET)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class Predictions(_Record):
+    """What the networks made of a batch, in metres; `None` unless made."""
+
+    depth: Mapping[Offset, Mapping[int, Float[Tensor, "b 1 _ _"]]]
+    """depth[offset][scale] at the scale's own size (h / 2^scale for most networks)."""
+    poses: Mapping[Offset, Float[Tensor, "b 4 4"]] = field(default_factory=dict)
+    """target_to_source, known or predicted."""
+    features: Mapping[Offset, Float[Tensor, "b c _ _"]] | None = None
+    uncertainty: Mapping[int, Float[Tensor, "b 1 _ _"]] | None = None
+    """Log of the per-pixel scale of the depth residual, u in exp(-u) * residual + u."""
+    explainability: Mapping[int, Float[Tensor, "b n _ _"]] | None = None
+    """Logits of the predictive mask, one channel per source."""
+
+
+@dataclass(frozen=True)
+class Errors(_Record):
+    """Photometric error of each explanation of the target, at the size of the images.
+
+    Channels `n` follow `Batch.sources`. A value where `valid` is False is finite but means nothing.
+    """
+
+    depth: Mapping[int, Float[Tensor, "b 1 h w"]]
+    """The predicted target depth of each scale, brought to full size: what made the warps."""
+    predicted: Mapping[int, Float[Tensor, "b n h w"]]
+    valid: Bool[Tensor, "b n h w"]
+    """Whether the source exists and the loss mask allows the pixel; the same for all
+    explanations.
+    """
+    in_view: Mapping[int, Bool[Tensor, "b n h w"]]
+    """Whether the predicted warp lands inside the source, in front of its camera."""
+    identity: Float[Tensor, "b n h w"] | None = None
+    hint: Float[Tensor, "b 1 h w"] | None = None
+    hint_valid: Bool[Tensor, "b 1 h w"] | None = None
+    warped: Mapping[int, Float[Tensor, "b n 3 h w"]] | None = None
+    """The warped sources themselves, kept only when pictures are asked for."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that a loss may look at."""
+
+    batch: Batch
+    predictions: Predictions
+    errors: Errors
+
+
+@dataclass(frozen=True)
+class LossValue:
+    """A loss as sums and counts, one entry per scale, so that masked means can be pooled over
+    ranks.
+    """
+
+    sum: Float[Tensor, "s"]
+    count: Float[Tensor, "s"]
+    maps: Mapping[str, Tensor] = field(default_factory=dict)
+    """Pictures worth looking at, detached."""
+
+    def mean(self) -> Float[Tensor, ""]:
+        """Mean over scales of sum / count; a scale on which nothing counts adds 0."""
+        return (self.sum / self.count.clamp(min=1)).mean()
