@@ -144,6 +144,11 @@ class Batch(_Record):
         """Every offset but the target, in the order in which errors are stacked."""
         return tuple(offset for offset in self.images if offset != TARGET)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the images are."""
+        return self.images[TARGET].device
+
     def __len__(self) -> int:
         return len(self.ids)
 
@@ -171,15 +176,14 @@ class Errors(_Record):
     """
 
     depth: Mapping[int, Float[Tensor, "b 1 h w"]]
-    """The predicted target depth of each scale, brought to full size: what made the warps."""
-    predicted: Mapping[int, Float[Tensor, "b n h w"]]
+    """The predicted target depth of each scale, brought to full size: what makes the warps."""
     valid: Bool[Tensor, "b n h w"]
-    """Whether the source exists and the loss mask allows the pixel; the same for all
-    explanations.
-    """
-    in_view: Mapping[int, Bool[Tensor, "b n h w"]]
+    """Whether the source exists and the loss mask allows the pixel; the same for all scales."""
+    predicted: Mapping[int, Float[Tensor, "b n h w"]] | None = None
+    in_view: Mapping[int, Bool[Tensor, "b n h w"]] | None = None
     """Whether the predicted warp lands inside the source, in front of its camera."""
     identity: Float[Tensor, "b n h w"] | None = None
+    """Of the sources as they stand, with the noise that breaks ties."""
     hint: Float[Tensor, "b 1 h w"] | None = None
     hint_valid: Bool[Tensor, "b 1 h w"] | None = None
     warped: Mapping[int, Float[Tensor, "b n 3 h w"]] | None = None

@@ -1,0 +1,59 @@
+"""The predictive mask: the network says itself which pixels its warp can explain [sfmlearner]."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from leadline.losses.explanations import Reduction, over_sources
+from leadline.losses.term import Term
+from leadline.types import LossValue, Scene
+
+
+class MaskedReprojection(Term):
+    """Photometric error of each source times its predicted mask, then reduced [monodepth2].
+
+    L = mean_p reduce_n E_n pe(I_t, I_n->t) with E = sigmoid(logits), brought to full size. Without
+    `ExplainabilityPrior` beside it, E = 0 everywhere would be the best answer.
+    """
+
+    needs = frozenset({"predicted", "explainability"})
+
+    def __init__(self, reduction: Reduction = "mean") -> None:
+        super().__init__()
+        self.reduction: Reduction = reduction
+
+    def forward(self, scene: Scene) -> LossValue:
+        if scene.errors.predicted is None:
+            raise ValueError("the predicted warps were not asked for")
+        sums, counts, maps = [], [], {}
+        for scale, logits in _explainability(scene).items():
+            mask = functional.interpolate(
+                logits.sigmoid(), scene.batch.size, mode="bilinear", align_corners=False
+            )
+            masked = mask * scene.errors.predicted[scale]
+            error, valid = over_sources(masked, scene.errors.valid, self.reduction)
+            sums.append(error.where(valid, 0.0).sum())
+            counts.append(valid.sum())
+            maps[f"explainability_{scale}"] = mask.detach()
+        return LossValue(torch.stack(sums), torch.stack(counts).to(sums[0].dtype), maps)
+
+
+class ExplainabilityPrior(Term):
+    """Cross-entropy of the mask against 1 everywhere: doubt must be worth its price
+    [sfmlearner].
+    """
+
+    needs = frozenset({"explainability"})
+
+    def forward(self, scene: Scene) -> LossValue:
+        values = [functional.softplus(-logits).sum() for logits in _explainability(scene).values()]
+        counts = [float(logits.numel()) for logits in _explainability(scene).values()]
+        return LossValue(torch.stack(values), values[0].new_tensor(counts))
+
+
+def _explainability(scene: Scene) -> dict[int, Float[Tensor, "b n h w"]]:
+    logits = scene.predictions.explainability
+    if logits is None:
+        raise ValueError("the depth network makes no explainability; see `Objective.check`")
+    return {scale: value.float() for scale, value in logits.items()}

@@ -1,0 +1,67 @@
+"""Reading the errors: the best source of each kind of explanation, and which kind wins a pixel."""
+
+from typing import Literal, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from leadline.types import Errors
+
+Reduction = Literal["min", "mean"]
+
+
+class Reduced(NamedTuple):
+    """Errors reduced over sources; where not `valid` no source could be asked, and error is 0."""
+
+    error: Float[Tensor, "b 1 h w"]
+    valid: Bool[Tensor, "b 1 h w"]
+
+
+def over_sources(
+    errors: Float[Tensor, "b n h w"], valid: Bool[Tensor, "b n h w"], reduction: Reduction
+) -> Reduced:
+    """Per-pixel minimum (occlusions in one source are seen by another) or mean [monodepth2]."""
+    if errors.shape[1] == 1:
+        return Reduced(errors.where(valid, 0.0), valid)
+    any_valid = valid.any(1, keepdim=True)
+    if reduction == "mean":
+        count = valid.sum(1, keepdim=True).clamp(min=1)
+        return Reduced(errors.where(valid, 0.0).sum(1, keepdim=True) / count, any_valid)
+    least = errors.where(valid, torch.inf).min(1, keepdim=True).values
+    return Reduced(least.where(any_valid, 0.0), any_valid)
+
+
+class Contest(NamedTuple):
+    """The explanations of one scale side by side; an absent competitor never wins."""
+
+    predicted: Reduced
+    identity: Reduced | None
+    identity_wins: Bool[Tensor, "b 1 h w"]
+    hint_wins: Bool[Tensor, "b 1 h w"]
+
+
+def contest(
+    errors: Errors, scale: int, reduction: Reduction, *, identity: bool, hint: bool
+) -> Contest:
+    """Which of prediction, identity and hint explains each pixel best [depth-hints].
+
+    Each kind is first reduced over its sources, then the least error wins; ties go to the earlier
+    in that order. Nothing here carries a gradient but the reduced errors themselves.
+    """
+    if errors.predicted is None:
+        raise ValueError("the predicted warps were not asked for")
+    predicted = over_sources(errors.predicted[scale], errors.valid, reduction)
+    rival = None
+    if identity and errors.identity is not None:
+        rival = over_sources(errors.identity, errors.valid, reduction)
+    with torch.no_grad():
+        nowhere = torch.zeros_like(predicted.valid)
+        best = predicted.error.where(predicted.valid, torch.inf)
+        identity_wins = nowhere if rival is None else rival.valid & (rival.error < best)
+        if rival is not None:
+            best = torch.where(identity_wins, rival.error, best)
+        hint_wins = nowhere
+        if hint and errors.hint is not None and errors.hint_valid is not None:
+            hint_wins = errors.hint_valid & (errors.hint < best)
+    return Contest(predicted, rival, identity_wins & ~hint_wins, hint_wins)

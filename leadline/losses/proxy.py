@@ -1,0 +1,87 @@
+"""Proxy supervision: depth from stereo matching as a teacher that is right only sometimes."""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn import functional
+
+from leadline.losses.explanations import Reduction, contest
+from leadline.losses.residuals import RESIDUALS
+from leadline.losses.term import Need, Term
+from leadline.types import Errors, LossValue, Scene
+
+
+class ProxySupervision(Term):
+    """Residual of the predicted depth against the hint, where the hint is to be believed
+    [depth-hints].
+
+    Per scale, sum of residual(d, h) over the believed pixels, divided by their number; d and h in
+    network units, both at full size. Together with `Reprojection` it makes the styles of the paper:
+
+    - `believe: hint_wins` beside reprojection is *soft* supervision, the paper's own: the hint
+    counts
+      where it explains the target better than the prediction (and than the unmoved source);
+    - `believe: everywhere` beside reprojection is *sum*, alone it is *hard* supervision;
+    - `everywhere` with `uncertainty` is *hard with uncertainty*: residual * exp(-u) + u.
+
+    Departure: the exact form of the uncertain variant is not published; this is the Laplace form
+    of [sfm-from-sfm] with a predicted log-scale u.
+    """
+
+    def __init__(
+        self,
+        believe: Literal["hint_wins", "everywhere"] = "hint_wins",
+        residual: Literal["log_l1", "l1", "berhu"] = "log_l1",
+        automask: bool = True,
+        reduction: Reduction = "min",
+        uncertainty: bool = False,
+    ) -> None:
+        super().__init__()
+        self.believe = believe
+        self.residual = residual
+        self.automask = automask
+        self.reduction: Reduction = reduction
+        self.uncertainty = uncertainty
+
+    def needed(self) -> frozenset[Need]:
+        wanted: set[Need] = {"hint"}
+        if self.believe == "hint_wins":
+            wanted |= {"predicted", "identity"} if self.automask else {"predicted"}
+        if self.uncertainty:
+            wanted.add("uncertainty")
+        return frozenset(wanted)
+
+    def forward(self, scene: Scene) -> LossValue:
+        errors, unit = scene.errors, scene.batch.unit
+        if scene.batch.hint is None or errors.hint_valid is None:
+            raise ValueError("the hints were not asked for")
+        hint = scene.batch.hint / unit
+        sums, counts, maps = [], [], {}
+        for scale, depth in errors.depth.items():
+            believed = self._believed(errors, scale, errors.hint_valid)
+            residual = RESIDUALS[self.residual](depth / unit, hint, errors.hint_valid)
+            if self.uncertainty:
+                u = _full_size_uncertainty(scene, scale)
+                residual = residual * (-u).exp() + u
+            sums.append(residual.where(believed, 0.0).sum())
+            counts.append(believed.sum())
+            maps[f"believed_{scale}"] = believed
+        return LossValue(torch.stack(sums), torch.stack(counts).to(sums[0].dtype), maps)
+
+    def _believed(
+        self, errors: Errors, scale: int, hint_valid: Bool[Tensor, "b 1 h w"]
+    ) -> Bool[Tensor, "b 1 h w"]:
+        if self.believe == "everywhere":
+            return hint_valid
+        return contest(errors, scale, self.reduction, identity=self.automask, hint=True).hint_wins
+
+
+def _full_size_uncertainty(scene: Scene, scale: int) -> Float[Tensor, "b 1 h w"]:
+    uncertainty = scene.predictions.uncertainty
+    if uncertainty is None:
+        raise ValueError("the depth network makes no uncertainty; see `Objective.check`")
+    return functional.interpolate(
+        uncertainty[scale].float(), scene.batch.size, mode="bilinear", align_corners=False
+    )

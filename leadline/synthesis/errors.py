@@ -1,0 +1,175 @@
+"""One question, asked once: how well does each explanation of the target explain each pixel?
+
+The explanations are the predicted warps, the source as it stands (identity), and the hint's warp.
+Losses and pictures read and reduce these errors; nothing else warps or compares images.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from leadline.geometry.depth import resize_depth
+from leadline.geometry.warp import Padding, Warp, warp_by_depth
+from leadline.photometry import SSIM_WEIGHT, photometric_errors
+from leadline.types import STEREO, TARGET, Batch, Errors, Offset, Predictions
+
+Explanation = Literal["predicted", "identity", "hint", "warped"]
+"""What may be asked for; `warped` keeps the predicted warps themselves, for pictures."""
+
+TIE_BREAKER = 1e-5
+"""Spread of the noise on identity errors [monodepth2]: where a prediction merely copies the source,
+as at the start of training, neither explanation should win everywhere."""
+
+HINT_SOURCE = STEREO
+"""A hint comes from the stereo pair, and is judged on it."""
+
+
+@dataclass(frozen=True)
+class Explainer:
+    """How explanations are judged: the share of SSIM, and what lies beyond the border of a
+    source.
+    """
+
+    ssim_weight: float = SSIM_WEIGHT
+    padding: Padding = "border"
+
+    def __call__(
+        self, batch: Batch, predictions: Predictions, wanted: Collection[Explanation]
+    ) -> Errors:
+        """Errors of the wanted explanations; predicted warps are judged at every scale.
+
+        All scales are judged at full size against the full image [monodepth2]. Always in float32:
+        projected coordinates and variances do not survive half precision.
+
+        Raises:
+            ValueError: the batch lacks what is wanted (no hint, no stereo source, no intrinsics).
+        """
+        with torch.autocast(batch.device.type, enabled=False):
+            return self._explain(batch, predictions, wanted)
+
+    def _explain(
+        self, batch: Batch, predictions: Predictions, wanted: Collection[Explanation]
+    ) -> Errors:
+        depth = {s: resize_depth(d, batch.size) for s, d in predictions.depth[TARGET].items()}
+        errors = Errors(depth=depth, valid=_valid(batch, batch.sources))
+        if "predicted" in wanted or "warped" in wanted:
+            errors = self._with_predicted(errors, batch, predictions, keep="warped" in wanted)
+        if "identity" in wanted:
+            errors = replace(errors, identity=self._identity_errors(batch))
+        if "hint" in wanted:
+            hint, hint_valid = self._hint_error(batch)
+            errors = replace(errors, hint=hint, hint_valid=hint_valid)
+        return errors
+
+    def _with_predicted(
+        self, errors: Errors, batch: Batch, predictions: Predictions, keep: bool
+    ) -> Errors:
+        """Every source warped by every scale's depth: (n s b) along the batch axis of one warp."""
+        scales = tuple(errors.depth)
+        stack = (len(batch.sources), len(scales), len(batch))
+        warp = _warp_all(batch, predictions, list(errors.depth.values()), self.padding)
+        images = warp.image.unflatten(0, stack)
+        error = photometric_errors(images.flatten(0, 1), batch.images[TARGET], self.ssim_weight)
+        by_scale = error.unflatten(0, stack[:2]).transpose(0, 2).unbind(1)
+        in_view = warp.in_view[:, 0].unflatten(0, stack).transpose(0, 2).unbind(1)
+        return replace(
+            errors,
+            predicted=dict(zip(scales, by_scale, strict=True)),
+            in_view=dict(zip(scales, in_view, strict=True)),
+            warped=(
+                {s: images[:, k].transpose(0, 1).detach() for k, s in enumerate(scales)}
+                if keep
+                else None
+            ),
+        )
+
+    def _identity_errors(self, batch: Batch) -> Float[Tensor, "b n h w"]:
+        """Errors of the sources as they stand: least where nothing moves relative to the camera."""
+        sources = torch.stack([batch.images[offset] for offset in batch.sources])
+        errors = photometric_errors(sources, batch.images[TARGET], self.ssim_weight)
+        return errors.transpose(0, 1) + TIE_BREAKER * counted_noise(batch)
+
+    def _hint_error(self, batch: Batch) -> tuple[Float[Tensor, "b 1 h w"], Bool[Tensor, "b 1 h w"]]:
+        """Error of the stereo partner warped by the hint, and where there is a hint to speak of."""
+        if batch.hint is None or HINT_SOURCE not in batch.images:
+            raise ValueError(
+                "the objective looks at hints, but the batch has "
+                + ("no hints: give `hints:` a folder" if batch.hint is None else "no stereo frame")
+            )
+        present = batch.hint > 0
+        # A missing hint is warped at one unit of depth and masked: infinity would spread as NaN.
+        depth = batch.hint.where(present, batch.unit)
+        with torch.no_grad():
+            warp = _warp(batch, HINT_SOURCE, depth, _known_pose(batch, HINT_SOURCE), self.padding)
+            error = photometric_errors(warp.image[None], batch.images[TARGET], self.ssim_weight)
+        return error.transpose(0, 1), present & _valid(batch, (HINT_SOURCE,))
+
+
+def _known_pose(batch: Batch, offset: Offset) -> Float[Tensor, "b 4 4"]:
+    if offset not in batch.known_poses:
+        raise ValueError(f"hints need the pose of frame {offset} from calibration; there is none")
+    return batch.known_poses[offset].nan_to_num()
+
+
+def _warp(
+    batch: Batch,
+    offset: Offset,
+    depth: Float[Tensor, "b 1 h w"],
+    target_to_source: Float[Tensor, "b 4 4"],
+    padding: Padding,
+) -> Warp:
+    if batch.intrinsics is None:
+        raise ValueError("view synthesis needs intrinsics, and this data set has none")
+    return warp_by_depth(
+        batch.images[offset],
+        depth,
+        target_to_source,
+        batch.intrinsics[TARGET],
+        batch.intrinsics[offset],
+        padding,
+    )
+
+
+def _warp_all(
+    batch: Batch, predictions: Predictions, depths: list[Tensor], padding: Padding
+) -> Warp:
+    """Every source warped by every depth in one call of the sampler: (n s b) along the batch
+    axis.
+    """
+    if batch.intrinsics is None:
+        raise ValueError("view synthesis needs intrinsics, and this data set has none")
+    sources, scales = batch.sources, len(depths)
+    source_intrinsics = [batch.intrinsics[offset].repeat(scales, 1, 1) for offset in sources]
+    return warp_by_depth(
+        torch.cat([batch.images[offset].repeat(scales, 1, 1, 1) for offset in sources]),
+        torch.cat(depths).repeat(len(sources), 1, 1, 1),
+        torch.cat([predictions.poses[offset].repeat(scales, 1, 1) for offset in sources]),
+        batch.intrinsics[TARGET].repeat(scales * len(sources), 1, 1),
+        torch.cat(source_intrinsics),
+        padding,
+    )
+
+
+def _valid(batch: Batch, sources: tuple[Offset, ...]) -> Bool[Tensor, "b n h w"]:
+    """Whether each source exists and the loss mask allows each pixel."""
+    if not sources:
+        return batch.images[TARGET].new_zeros((len(batch), 0, *batch.size), dtype=torch.bool)
+    available = torch.stack([batch.available[offset] for offset in sources], dim=1)
+    valid = available[:, :, None, None].expand(-1, -1, *batch.size)
+    return valid if batch.loss_mask is None else valid & batch.loss_mask
+
+
+def counted_noise(batch: Batch) -> Float[Tensor, "b n h w"]:
+    """Normal noise drawn from each sample's own seed: the same however the samples are batched."""
+    shape = (len(batch.sources), *batch.size)
+    generator = torch.Generator(batch.device)
+    seeds = [0] * len(batch) if batch.seeds is None else batch.seeds.tolist()
+    draws = [
+        torch.randn(shape, generator=generator.manual_seed(seed), device=batch.device)
+        for seed in seeds
+    ]
+    return torch.stack(draws)
