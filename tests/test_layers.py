@@ -7,8 +7,29 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "leadline"
 ROOMS = (
-    *("types", "files", "geometry", "photometry", "metrics", "colour", "report", "data", "hints"),
-    *("networks", "synthesis", "losses", "training", "inference", "evaluation", "cli", "__main__"),
+    *(
+        "types",
+        "files",
+        "recipes",
+        "geometry",
+        "photometry",
+        "metrics",
+        "colour",
+        "report",
+        "data",
+        "hints",
+    ),
+    *(
+        "networks",
+        "synthesis",
+        "losses",
+        "training",
+        "inference",
+        "evaluation",
+        "demo",
+        "cli",
+        "__main__",
+    ),
 )
 MAXIMUM_LINES = 400
 

@@ -39,15 +39,16 @@ def depth_to_disparity(
     return disparity_to_depth(depth, focal, baseline)
 
 
-def resize_depth(
+def resize_inverse_depth(
     depth: Float[Tensor, "b 1 _ _"], size: tuple[int, int]
 ) -> Float[Tensor, "b 1 h w"]:
-    """Depth brought to `size` (h, w) by bilinear interpolation of its inverse, as the papers do.
+    """Inverse depth at `size` (h, w) of a depth map of any size, interpolated bilinearly.
 
     Inverse depth is what the network emits and what is linear in the image; interpolating depth
     would let one far pixel swallow its near neighbours. For dense depth only: sparse truth is
     never resized.
     """
+    inverse_depth = 1 / depth
     if depth.shape[-2:] == size:
-        return depth
-    return 1 / functional.interpolate(1 / depth, size, mode="bilinear", align_corners=False)
+        return inverse_depth
+    return functional.interpolate(inverse_depth, size, mode="bilinear", align_corners=False)

@@ -41,7 +41,7 @@ def sample(
 
 
 def reproject(
-    depth: Float[Tensor, "b 1 h w"],
+    inverse_depth: Float[Tensor, "b 1 h w"],
     target_to_source: Float[Tensor, "b 4 4"],
     target_intrinsics: Float[Tensor, "b 3 3"],
     source_intrinsics: Float[Tensor, "b 3 3"],
@@ -51,17 +51,19 @@ def reproject(
     p_s ~ K_s (R D K_t^-1 p + t), divided by D:  p_s ~ H p + K_s t / D  with the infinite homography
     H = K_s R K_t^-1. Linear in inverse depth, and exact for the identity motion at any depth.
     """
-    height, width = depth.shape[-2:]
+    height, width = inverse_depth.shape[-2:]
     # Tiny matrices, in double: for equal cameras and no rotation H must round to the identity.
-    rotation, translation = (
-        target_to_source[:, :3, :3].double(),
-        target_to_source[:, :3, 3:].double(),
-    )
+    rotation = target_to_source[:, :3, :3].double()
+    translation = target_to_source[:, :3, 3:].double()
     source_camera, target_camera = source_intrinsics.double(), target_intrinsics.double()
-    homography = (source_camera @ rotation @ torch.linalg.inv(target_camera)).to(depth.dtype)
-    epipole = (source_camera @ translation).to(depth.dtype)[..., None]
-    far = torch.einsum("bij,jhw->bihw", homography, pixel_grid(height, width, depth))
-    image = far + epipole / depth
+    homography = source_camera @ rotation @ torch.linalg.inv(target_camera)
+    epipole = (source_camera @ translation).to(inverse_depth.dtype)[..., None]
+    far = torch.einsum(
+        "bij,jhw->bihw",
+        homography.to(inverse_depth.dtype),
+        pixel_grid(height, width, inverse_depth),
+    )
+    image = far + epipole * inverse_depth
     scale = image[:, 2:]
     return image[:, :2] / scale.clamp(min=MINIMUM_DEPTH), scale > MINIMUM_DEPTH
 
@@ -77,6 +79,22 @@ def inside(pixels: Float[Tensor, "b 2 h w"], size: tuple[int, int]) -> Bool[Tens
     return (u > -0.5) & (u < width - 0.5) & (v > -0.5) & (v < height - 0.5)
 
 
+def warp_by_inverse_depth(
+    source: Float[Tensor, "b c _ _"],
+    inverse_depth: Float[Tensor, "b 1 h w"],
+    target_to_source: Float[Tensor, "b 4 4"],
+    target_intrinsics: Float[Tensor, "b 3 3"],
+    source_intrinsics: Float[Tensor, "b 3 3"],
+    padding: Padding = "border",
+) -> Warp:
+    """The target's view made from `source`, given the target's inverse depth and the motion."""
+    pixels, in_front = reproject(
+        inverse_depth, target_to_source, target_intrinsics, source_intrinsics
+    )
+    size = (source.shape[-2], source.shape[-1])
+    return Warp(sample(source, pixels, padding), in_front & inside(pixels, size))
+
+
 def warp_by_depth(
     source: Float[Tensor, "b c _ _"],
     depth: Float[Tensor, "b 1 h w"],
@@ -88,9 +106,9 @@ def warp_by_depth(
     """The target's view made from `source`, given the target's depth and the motion between
     them.
     """
-    pixels, in_front = reproject(depth, target_to_source, target_intrinsics, source_intrinsics)
-    size = (source.shape[-2], source.shape[-1])
-    return Warp(sample(source, pixels, padding), in_front & inside(pixels, size))
+    return warp_by_inverse_depth(
+        source, 1 / depth, target_to_source, target_intrinsics, source_intrinsics, padding
+    )
 
 
 def warp_by_disparity(

@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from leadline.geometry.depth import resize_depth
-from leadline.geometry.warp import Padding, Warp, warp_by_depth
+from leadline.geometry.depth import resize_inverse_depth
+from leadline.geometry.warp import Padding, Warp, warp_by_depth, warp_by_inverse_depth
 from leadline.photometry import SSIM_WEIGHT, photometric_errors
 from leadline.types import STEREO, TARGET, Batch, Errors, Offset, Predictions
 
@@ -54,10 +54,14 @@ class Explainer:
     def _explain(
         self, batch: Batch, predictions: Predictions, wanted: Collection[Explanation]
     ) -> Errors:
-        depth = {s: resize_depth(d, batch.size) for s, d in predictions.depth[TARGET].items()}
+        inverse_depth = {
+            s: resize_inverse_depth(d, batch.size) for s, d in predictions.depth[TARGET].items()
+        }
+        depth = {s: 1 / inverse for s, inverse in inverse_depth.items()}
         errors = Errors(depth=depth, valid=_valid(batch, batch.sources))
         if "predicted" in wanted or "warped" in wanted:
-            errors = self._with_predicted(errors, batch, predictions, keep="warped" in wanted)
+            warp = _warp_all(batch, predictions, list(inverse_depth.values()), self.padding)
+            errors = self._with_predicted(errors, batch, warp, keep="warped" in wanted)
         if "identity" in wanted:
             errors = replace(errors, identity=self._identity_errors(batch))
         if "hint" in wanted:
@@ -65,13 +69,10 @@ class Explainer:
             errors = replace(errors, hint=hint, hint_valid=hint_valid)
         return errors
 
-    def _with_predicted(
-        self, errors: Errors, batch: Batch, predictions: Predictions, keep: bool
-    ) -> Errors:
-        """Every source warped by every scale's depth: (n s b) along the batch axis of one warp."""
+    def _with_predicted(self, errors: Errors, batch: Batch, warp: Warp, keep: bool) -> Errors:
+        """The errors with those of the predicted warps, which are stacked as (n s b)."""
         scales = tuple(errors.depth)
         stack = (len(batch.sources), len(scales), len(batch))
-        warp = _warp_all(batch, predictions, list(errors.depth.values()), self.padding)
         images = warp.image.unflatten(0, stack)
         error = photometric_errors(images.flatten(0, 1), batch.images[TARGET], self.ssim_weight)
         by_scale = error.unflatten(0, stack[:2]).transpose(0, 2).unbind(1)
@@ -135,18 +136,18 @@ def _warp(
 
 
 def _warp_all(
-    batch: Batch, predictions: Predictions, depths: list[Tensor], padding: Padding
+    batch: Batch, predictions: Predictions, inverse_depths: list[Tensor], padding: Padding
 ) -> Warp:
     """Every source warped by every depth in one call of the sampler: (n s b) along the batch
     axis.
     """
     if batch.intrinsics is None:
         raise ValueError("view synthesis needs intrinsics, and this data set has none")
-    sources, scales = batch.sources, len(depths)
+    sources, scales = batch.sources, len(inverse_depths)
     source_intrinsics = [batch.intrinsics[offset].repeat(scales, 1, 1) for offset in sources]
-    return warp_by_depth(
+    return warp_by_inverse_depth(
         torch.cat([batch.images[offset].repeat(scales, 1, 1, 1) for offset in sources]),
-        torch.cat(depths).repeat(len(sources), 1, 1, 1),
+        torch.cat(inverse_depths).repeat(len(sources), 1, 1, 1),
         torch.cat([predictions.poses[offset].repeat(scales, 1, 1) for offset in sources]),
         batch.intrinsics[TARGET].repeat(scales * len(sources), 1, 1),
         torch.cat(source_intrinsics),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from leadline.geometry.depth import (
     depth_to_disparity,
     disparity_to_depth,
-    resize_depth,
+    resize_inverse_depth,
     sigmoid_to_inverse_depth,
 )
 
@@ -37,9 +37,9 @@ def test_missing_disparity_has_no_gradient_poison() -> None:
     torch.testing.assert_close(disparity.grad, torch.tensor([0.0, -2.5]))
 
 
-def test_depth_is_resized_in_inverse_depth() -> None:
+def test_depth_is_resized_as_inverse_depth() -> None:
     depth = torch.tensor([1.0, 100.0]).reshape(1, 1, 1, 2)
-    resized = resize_depth(depth, (1, 4))
+    resized = resize_inverse_depth(depth, (1, 4)).flatten()
     # A quarter of the way between the pixels' centres, inverse depth is 0.75 * 1 + 0.25 * 0.01.
-    torch.testing.assert_close(1 / resized.flatten(), torch.tensor([1.0, 0.7525, 0.2575, 0.01]))
-    assert resize_depth(depth, (1, 2)) is depth
+    torch.testing.assert_close(resized, torch.tensor([1.0, 0.7525, 0.2575, 0.01]))
+    torch.testing.assert_close(resize_inverse_depth(depth, (1, 2)), 1 / depth)

@@ -103,7 +103,7 @@ def test_points_behind_the_source_are_out_of_view_and_finite() -> None:
     depth = torch.full((1, 1, 3, 4), 2.0)
     pose = torch.eye(4)[None].clone()
     pose[0, 2, 3] = -5  # the source stands five metres ahead, beyond the points
-    pixels, in_front = reproject(depth, pose, torch.eye(3)[None], torch.eye(3)[None])
+    pixels, in_front = reproject(1 / depth, pose, torch.eye(3)[None], torch.eye(3)[None])
     assert torch.isfinite(pixels).all()
     assert not in_front.any()
 

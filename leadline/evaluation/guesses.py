@@ -1,0 +1,127 @@
+"""Honest guesses: the figures of what needs no picture, below which a network has learnt nothing.
+
+Both are oracles: they are fitted to the very truth on which they are scored, for the least Abs Rel.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Float, Float64, Int
+
+from leadline.evaluation.alignment import UNALIGNED, Alignment, median_ratio
+from leadline.evaluation.protocol import Protocol
+from leadline.metrics import DepthMetrics, depth_metrics, mean_metrics
+
+CONSTANT = "best constant"
+ROW = "best value per row"
+
+
+@dataclass(frozen=True)
+class _ScoredTruth:
+    depth: Float[np.ndarray, "p"]
+    row: Int[np.ndarray, "p"]
+    height: int
+
+
+def constant_guess(
+    truths: Iterable[Float[np.ndarray, "_ _"]],
+    protocol: Protocol,
+    alignment: Alignment = UNALIGNED,
+) -> DepthMetrics:
+    """Mean figures of the one depth, the same for all pixels and images, of least Abs Rel.
+
+    Raises:
+        ValueError: no truth has a pixel to score.
+    """
+    return _constant(_scored(truths, protocol), protocol, alignment)
+
+
+def row_guess(
+    truths: Iterable[Float[np.ndarray, "_ _"]],
+    protocol: Protocol,
+    alignment: Alignment = UNALIGNED,
+) -> DepthMetrics:
+    """Mean figures of the best depth for each image row.
+
+    It is what the height of a camera over a road gives away without looking.
+    Rows of images of several heights are brought to the tallest one.
+
+    Raises:
+        ValueError: no truth has a pixel to score.
+    """
+    return _per_row(_scored(truths, protocol), protocol, alignment)
+
+
+def honest_guesses(
+    truths: Iterable[Float[np.ndarray, "_ _"]],
+    protocol: Protocol,
+    alignment: Alignment = UNALIGNED,
+) -> Mapping[str, DepthMetrics]:
+    """Both guesses by the name that tables print, each truth read once.
+
+    Raises:
+        ValueError: no truth has a pixel to score.
+    """
+    scored = _scored(truths, protocol)
+    return {
+        CONSTANT: _constant(scored, protocol, alignment),
+        ROW: _per_row(scored, protocol, alignment),
+    }
+
+
+def least_abs_rel(truth: Float[np.ndarray, "p"]) -> float:
+    """The constant c of least mean |g - c| / g: the median of g weighted by 1 / g."""
+    ordered = np.sort(truth).astype(np.float64)
+    weight = np.cumsum(1 / ordered)
+    return float(ordered[np.searchsorted(weight, weight[-1] / 2)])
+
+
+def _scored(truths: Iterable[Float[np.ndarray, "_ _"]], protocol: Protocol) -> list[_ScoredTruth]:
+    scored = []
+    for truth in truths:
+        mask = protocol.mask(truth)
+        if mask.any():
+            # Single precision halves the memory of a whole test set; files hold no more than that.
+            depth = truth[mask].astype(np.float32)
+            scored.append(_ScoredTruth(depth, np.nonzero(mask)[0].astype(np.int32), len(truth)))
+    if not scored:
+        raise ValueError(
+            f"expected truth to score under the protocol {protocol.name!r}, got none in any image"
+        )
+    return scored
+
+
+def _constant(scored: list[_ScoredTruth], protocol: Protocol, alignment: Alignment) -> DepthMetrics:
+    best = least_abs_rel(np.concatenate([truth.depth for truth in scored]))
+    return mean_metrics(
+        _figures(np.full(truth.depth.shape, best), truth, protocol, alignment) for truth in scored
+    )
+
+
+def _per_row(scored: list[_ScoredTruth], protocol: Protocol, alignment: Alignment) -> DepthMetrics:
+    tallest = max(truth.height for truth in scored)
+    rows = [truth.row * tallest // truth.height for truth in scored]
+    all_rows, all_depths = np.concatenate(rows), np.concatenate([truth.depth for truth in scored])
+    order = np.argsort(all_rows, kind="stable")
+    starts = np.searchsorted(all_rows[order], np.arange(tallest + 1))
+    best = np.ones(tallest)
+    for row, (start, end) in enumerate(pairwise(starts)):
+        if end > start:
+            best[row] = least_abs_rel(all_depths[order[start:end]])
+    return mean_metrics(
+        _figures(best[row], truth, protocol, alignment)
+        for row, truth in zip(rows, scored, strict=True)
+    )
+
+
+def _figures(
+    guess: Float64[np.ndarray, "p"],
+    truth: _ScoredTruth,
+    protocol: Protocol,
+    alignment: Alignment,
+) -> DepthMetrics:
+    depth = truth.depth.astype(np.float64)
+    scale = alignment.scale(median_ratio(guess, depth))
+    return depth_metrics(protocol.clamp(guess * scale), depth)

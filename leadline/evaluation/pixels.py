@@ -1,0 +1,51 @@
+"""The pixels of one image that are scored: masked, aligned and clamped."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float64
+
+from leadline.evaluation.alignment import Alignment, median_ratio
+from leadline.evaluation.protocol import RESIZE_NEAREST, Protocol, resized_depth
+
+
+@dataclass(frozen=True)
+class ScoredPixels:
+    """The pixels of one image that a protocol scores, in metres."""
+
+    prediction: Float64[np.ndarray, "p"]
+    """Aligned and clamped."""
+    truth: Float64[np.ndarray, "p"]
+    ratio: float
+    """median(truth) / median(prediction) before any alignment."""
+    missing: int
+    """How many of them the prediction leaves out (0); they are scored at its lower clamp."""
+
+
+def scored_pixels(
+    prediction: Float[np.ndarray, "_ _"],
+    truth: Float[np.ndarray, "h w"],
+    protocol: Protocol,
+    alignment: Alignment,
+) -> ScoredPixels | None:
+    """Resize, mask, align and clamp, in this order; `None` where the truth has no pixel to score.
+
+    Raises:
+        ValueError: too little is predicted to find its median, or a pixel is infinitely far and the
+            protocol has no cap.
+    """
+    mask = protocol.mask(truth)
+    if not mask.any():
+        return None
+    height, width = truth.shape
+    p = resized_depth(prediction, height, width)[mask]
+    g = truth[mask].astype(np.float64)
+    ratio = median_ratio(p, g)
+    clamped = protocol.clamp(p * alignment.scale(ratio))
+    if not np.isfinite(clamped).all():
+        raise ValueError(
+            f"expected finite depth under the protocol {protocol.name!r}, which has no cap, "
+            "got an infinitely far pixel; choose a protocol with a cap"
+        )
+    missing = int(np.count_nonzero(p <= RESIZE_NEAREST))
+    return ScoredPixels(clamped, g, ratio, missing)

@@ -1,0 +1,129 @@
+"""Which pixels of an image are scored, and within which depths: the named protocols.
+
+The `eigen` protocols keep the historical rounding of their crops. The forward-x depth of their
+truth is a matter of how the truth was made, not of scoring.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, Float64
+
+METRES_NEAREST = 1e-3  # the classic lower bound of truth and prediction alike
+RESIZE_NEAREST = 1e-6  # metres; keeps the inverse of a missing prediction (0) finite
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A window given as fractions of the height and width of the truth."""
+
+    name: str
+    top: float
+    bottom: float
+    left: float
+    right: float
+
+    def bounds(self, height: int, width: int) -> tuple[int, int, int, int]:
+        """(top, bottom, left, right) in pixels, ends excluded, truncated as the published code did.
+
+        >>> GARG.bounds(375, 1242)
+        (153, 371, 44, 1197)
+        """
+        return (
+            int(self.top * height),
+            int(self.bottom * height),
+            int(self.left * width),
+            int(self.right * width),
+        )
+
+
+GARG = Crop("Garg", 0.40810811, 0.99189189, 0.03594771, 0.96405229)  # [garg]
+EIGEN = Crop("Eigen", 0.3324324, 0.91351351, 0.0359477, 0.96405229)  # [eigen2014]
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """A crop, the depths of truth that count, and the range to which predictions are clamped."""
+
+    name: str
+    crop: Crop | None
+    minimum: float
+    """Truth counts above it, metres."""
+    cap: float | None
+    """Truth counts below it, metres; `None` counts all."""
+    prediction_cap: float | None
+    """Predictions are clamped to it, metres, and to no less than a millimetre."""
+
+    def mask(self, truth: Float[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+        """The pixels of the truth (0 = none) that are scored."""
+        scored = np.asarray((truth > self.minimum) & np.isfinite(truth))
+        if self.cap is not None:
+            scored &= truth < self.cap
+        if self.crop is not None:
+            height, width = truth.shape
+            top, bottom, left, right = self.crop.bounds(height, width)
+            inside = np.zeros_like(scored)
+            inside[top:bottom, left:right] = True
+            scored &= inside
+        return scored
+
+    def clamp(self, prediction: Float[np.ndarray, "p"]) -> Float[np.ndarray, "p"]:
+        """Scored predictions inside the protocol's range."""
+        return np.asarray(np.clip(prediction, METRES_NEAREST, self.prediction_cap))
+
+    def describe(self) -> str:
+        """One line that says what is scored.
+
+        >>> PROTOCOLS["eigen"].describe()
+        'eigen: Garg crop, truth 0.001 to 80 m, predictions clamped to 0.001..80 m'
+        """
+        crop = f"{self.crop.name} crop" if self.crop else "no crop"
+        truth = f"truth {self.minimum:g} to {self.cap:g} m" if self.cap else "all valid truth"
+        limit = f"..{self.prediction_cap:g} m" if self.prediction_cap else " m or more"
+        clamp = f"predictions clamped to {METRES_NEAREST:g}{limit}"
+        return f"{self.name}: {crop}, {truth}, {clamp}"
+
+
+_EIGEN_80 = Protocol("eigen", GARG, METRES_NEAREST, cap=80, prediction_cap=80)
+
+PROTOCOLS: Mapping[str, Protocol] = {
+    protocol.name: protocol
+    for protocol in (
+        _EIGEN_80,
+        replace(_EIGEN_80, name="eigen_50", cap=50, prediction_cap=50),
+        replace(_EIGEN_80, name="eigen_own_crop", crop=EIGEN),
+        Protocol("improved", None, 0, cap=None, prediction_cap=80),
+        Protocol("none", None, 0, cap=None, prediction_cap=None),
+    )
+}
+
+
+def named_protocol(name: str) -> Protocol:
+    """The protocol of that name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if name not in PROTOCOLS:
+        raise ValueError(f"protocol: expected one of {', '.join(PROTOCOLS)}, got {name!r}")
+    return PROTOCOLS[name]
+
+
+def resized_depth(
+    prediction: Float[np.ndarray, "_ _"], height: int, width: int
+) -> Float64[np.ndarray, "h w"]:
+    """A predicted depth at another size, interpolated bilinearly as inverse depth.
+
+    Half-pixel centres and no smoothing before shrinking: what OpenCV's bilinear resize does, and
+    with it every published figure of the classic protocol.
+    """
+    depth = prediction.astype(np.float64)
+    if depth.shape == (height, width):
+        return depth
+    inverse_depth = 1 / np.maximum(depth, RESIZE_NEAREST)
+    resized = cv2.resize(inverse_depth, (width, height), interpolation=cv2.INTER_LINEAR)
+    # An infinitely far pixel has the inverse depth 0, and is infinitely far again.
+    with np.errstate(divide="ignore"):
+        return 1 / np.asarray(resized, dtype=np.float64)

@@ -1,0 +1,38 @@
+"""The evaluation as a table for the terminal."""
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from leadline.evaluation.results import Evaluation
+from leadline.metrics import DepthMetrics
+
+HEADINGS = {
+    "abs_rel": "Abs Rel ↓",
+    "sq_rel": "Sq Rel ↓",
+    "rmse": "RMSE ↓",
+    "rmse_log": "RMSE log ↓",
+    "a1": "a1 ↑",
+    "a2": "a2 ↑",
+    "a3": "a3 ↑",
+    "silog": "SILog ↓",
+    "log10": "log10 ↓",
+}
+"""Every figure's usual name, with the direction in which it is better."""
+
+
+def evaluation_table(evaluation: Evaluation) -> Group:
+    """Settings, then the means over images beside those of what needs no picture."""
+    settings = Table.grid(padding=(0, 2))
+    for label, text in evaluation.settings().items():
+        settings.add_row(Text(label, style="bold"), Text(text))
+    # One figure a line: nine columns of four decimals do not fit a terminal of 80 characters.
+    figures = Table()
+    figures.add_column("mean over images")
+    figures.add_column("predictions", justify="right", style="bold")
+    for guess in evaluation.guesses:
+        figures.add_column(Text(guess), justify="right", style="dim")
+    means = (evaluation.mean, *evaluation.guesses.values())
+    for name in DepthMetrics.names():
+        figures.add_row(HEADINGS[name], *(f"{getattr(mean, name):.4f}" for mean in means))
+    return Group(settings, figures)

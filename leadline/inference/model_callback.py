@@ -1,0 +1,58 @@
+"""Keeps the model folder of a run up to date while it trains."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import yaml
+
+from leadline.data.module import DepthData
+from leadline.inference.model_folder import ModelConfig, save_model
+from leadline.training.module import DepthTraining
+from leadline.training.supply import is_metric, rig_summary
+from leadline.types import STEREO
+
+
+class ModelFolder(pl.Callback):
+    """Writes the model at the end of every epoch and of the run.
+
+    Args:
+        folder: of the model.
+        recipe: name of the recipe, for the card.
+        config: the complete configuration of the run as YAML.
+    """
+
+    def __init__(self, folder: Path, recipe: str, config: str) -> None:
+        self.folder = folder
+        self._recipe = recipe
+        self._predictor: dict[str, Any] = yaml.safe_load(config)["model"]["predictor"]
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._save(trainer, module)
+
+    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._save(trainer, module)
+
+    def _save(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if not trainer.is_global_zero or not isinstance(module, DepthTraining):
+            return
+        save_model(module.predictor, self._describe(trainer, module.data), self.folder)
+
+    def _describe(self, trainer: pl.Trainer, data: DepthData) -> ModelConfig:
+        rig = rig_summary(data)
+        figures = {
+            name.removeprefix("val/"): float(value)
+            for name, value in trainer.callback_metrics.items()
+            if name.startswith("val/")
+        }
+        return ModelConfig(
+            predictor=self._predictor,
+            size=data.size,
+            unit=data.unit,
+            metric=is_metric(data),
+            recipe=self._recipe,
+            focal=rig.focal,
+            baseline=rig.baseline if STEREO in data.offsets else None,
+            steps=trainer.global_step,
+            metrics=figures,
+        )

@@ -1,0 +1,180 @@
+"""A trained model as one folder: `model.safetensors`, `config.yaml`, and a card for people.
+
+Nothing is unpickled: weights are safetensors, and the configuration names the classes to build.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentParser
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from leadline.files import atomic_path
+
+WEIGHTS, CONFIG, CARD = "model.safetensors", "config.yaml", "README.md"
+FORMAT = 1
+"""Of the configuration; a later one that cannot be read as this one counts up."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What must be known of a network to use it."""
+
+    predictor: Mapping[str, Any]
+    """`class_path` and `init_args`."""
+    size: tuple[int, int]
+    """(h, w) of the images that it was trained on."""
+    unit: float
+    """Metres per network unit."""
+    metric: bool
+    """Whether a stereo pair, a speed or a pose gave the scale."""
+    recipe: str = ""
+    focal: float | None = None
+    """Focal length of the training cameras as a share of the image's width (the median)."""
+    baseline: float | None = None
+    """Metres between the cameras of the training rig (the median)."""
+    steps: int = 0
+    format: int = FORMAT
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """Of the last validation."""
+
+
+def save_model(predictor: nn.Module, config: ModelConfig, folder: Path) -> None:
+    """Write the folder; each file appears whole, and the configuration last."""
+    state = {
+        name: tensor.detach().cpu().contiguous() for name, tensor in predictor.state_dict().items()
+    }
+    with atomic_path(folder / WEIGHTS) as temporary:
+        save_file(state, temporary)
+    with atomic_path(folder / CARD) as temporary:
+        temporary.write_text(_card(config, predictor))
+    with atomic_path(folder / CONFIG) as temporary:
+        values = asdict(config) | {"size": list(config.size)}
+        temporary.write_text(yaml.safe_dump(values, sort_keys=False))
+
+
+def read_config(folder: Path) -> ModelConfig:
+    """The configuration of a model folder.
+
+    Raises:
+        FileNotFoundError: the folder is not there, or is no model.
+        ValueError: the configuration cannot be read by this version.
+    """
+    path = folder / CONFIG
+    if not path.is_file() or not (folder / WEIGHTS).is_file():
+        raise FileNotFoundError(
+            f"{folder}: expected a model folder with {WEIGHTS} and {CONFIG}; "
+            "`leadline train` writes one as RUN/model"
+        )
+    try:
+        values = yaml.safe_load(path.read_text())
+        config = ModelConfig(**(values | {"size": tuple(values["size"])}))
+    except (yaml.YAMLError, TypeError, KeyError) as error:
+        raise ValueError(f"{path}: expected the configuration of a model, got {error}") from None
+    if config.format > FORMAT:
+        raise ValueError(
+            f"{path}: format {config.format} is newer than this version of leadline reads "
+            f"({FORMAT}); upgrade leadline"
+        )
+    return config
+
+
+def build_predictor(config: Mapping[str, Any]) -> nn.Module:
+    """The predictor that a configuration describes, its weights not loaded from anywhere."""
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--predictor", type=nn.Module)
+    parsed = parser.parse_object({"predictor": _without_weights(config)})
+    predictor: nn.Module = parser.instantiate(parsed).predictor
+    return predictor
+
+
+def load_predictor(folder: Path) -> tuple[nn.Module, ModelConfig]:
+    """The trained predictor in evaluation mode, and what there is to know of it.
+
+    Raises:
+        FileNotFoundError: the folder is not there, or is no model.
+        ValueError: weights and configuration do not belong together.
+    """
+    config = read_config(folder)
+    predictor = build_predictor(config.predictor)
+    load_weights(predictor, folder)
+    return predictor.eval(), config
+
+
+def load_weights(predictor: nn.Module, folder: Path) -> None:
+    """Load the weights of a model folder into a predictor of the same architecture.
+
+    Raises:
+        FileNotFoundError: there are no weights.
+        ValueError: they are those of another network; names the first that do not fit.
+    """
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; give a model folder written by leadline")
+    try:
+        state = load_file(path)
+    except SafetensorError as error:
+        raise ValueError(f"{path}: damaged ({error}); copy or train it again") from None
+    own = predictor.state_dict()
+    wrong = [
+        name
+        for name in sorted(own.keys() | state.keys())
+        if name not in own or name not in state or own[name].shape != state[name].shape
+    ]
+    if wrong:
+        raise ValueError(
+            f"{path}: weights of another network; {len(wrong)} of {len(own)} tensors do not fit, "
+            f"first {wrong[0]}; use the recipe that the model was trained with"
+        )
+    predictor.load_state_dict(state)
+
+
+def fingerprint(folder: Path) -> str:
+    """A short name of the weights, the same for the same bytes."""
+    digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+    return digest[:12]
+
+
+def _without_weights(config: Any) -> Any:
+    """A copy in which no backbone fetches initial weights: the trained ones are about to come."""
+    if isinstance(config, Mapping):
+        return {k: "none" if k == "weights" else _without_weights(v) for k, v in config.items()}
+    return config
+
+
+def _card(config: ModelConfig, predictor: nn.Module) -> str:
+    parameters = sum(parameter.numel() for parameter in predictor.parameters())
+    height, width = config.size
+    scale = (
+        f"metres, for cameras of about the same focal length ({config.focal:.3f} x width)"
+        if config.metric and config.focal is not None
+        else "metres"
+        if config.metric
+        else "arbitrary: right up to one unknown factor"
+    )
+    figures = "\n".join(f"| {name} | {value:.4f} |" for name, value in config.metrics.items())
+    table = f"\n| validation | |\n|---|---|\n{figures}\n" if figures else ""
+    return f"""# {config.recipe or "A Leadline model"}
+
+- Recipe: `{config.recipe}`, {config.steps} steps
+- Network: `{config.predictor.get("class_path", "")}`, {parameters:,} parameters
+- Input: RGB, trained at {width}x{height}
+- Depth: {scale}
+- Metric: {"yes" if config.metric else "no"}; metres per network unit: {config.unit:g}
+- Rig: {"mono" if config.baseline is None else f"stereo, baseline {config.baseline:g} m"}
+{table}
+The validation figures are a quick look at training size; `leadline evaluate` scores by protocol.
+Weights keep the terms of the data that they were trained on.
+
+```python
+from leadline.inference.predictor import DepthPredictor
+model = DepthPredictor.load("{config.recipe or "model"}")
+depth = model("photograph.jpg")
+```
+"""

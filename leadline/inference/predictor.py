@@ -1,0 +1,115 @@
+"""Depth of photographs by a trained model, at the size of the photographs."""
+
+from pathlib import Path
+from typing import Self
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float32, UInt8
+from torch import Tensor, nn
+
+from leadline.data.images import image_size, load_image
+from leadline.inference.flip import blend_flipped
+from leadline.inference.model_folder import ModelConfig, load_predictor
+from leadline.types import TARGET, Batch
+
+
+class DepthPredictor:
+    """A trained depth network, ready to be asked.
+
+    Depth is in metres where `config.metric` says so, and else right up to one unknown factor.
+
+    Args:
+        predictor: a predictor with a `depth` network, in evaluation mode.
+        config: what its model folder says of it.
+        size: (h, w) that the network sees; by default that of its training.
+        flip: blend each prediction with that of the mirrored picture [monodepth].
+        device: where the network runs; by default a GPU if there is one.
+    """
+
+    def __init__(
+        self,
+        predictor: nn.Module,
+        config: ModelConfig,
+        size: tuple[int, int] | None = None,
+        flip: bool = False,
+        device: str | torch.device | None = None,
+    ) -> None:
+        self.config = config
+        self.size = size or config.size
+        self.flip = flip
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self._predictor = predictor.to(self.device).eval()
+
+    @classmethod
+    def load(
+        cls,
+        folder: str | Path,
+        size: tuple[int, int] | None = None,
+        flip: bool = False,
+        device: str | torch.device | None = None,
+    ) -> Self:
+        """The model of a folder written by training.
+
+        Raises:
+            FileNotFoundError: there is no model.
+            ValueError: it cannot be read, or is damaged.
+        """
+        predictor, config = load_predictor(Path(folder))
+        return cls(predictor, config, size, flip, device)
+
+    def __call__(self, path: str | Path) -> Float32[np.ndarray, "h w"]:
+        """Depth of the image at `path`, at its native size.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it is no image, or damaged.
+        """
+        image, native = self.load_image(Path(path))
+        return to_native(self.inverse_depth(image[None])[0], native)
+
+    def load_image(self, path: Path) -> tuple[UInt8[Tensor, "3 h w"], tuple[int, int]]:
+        """The image at the network's size, and its native size.
+
+        Raises:
+            FileNotFoundError, ValueError: as for a call.
+        """
+        native = image_size(path)
+        return load_image(path, self.size, native), native
+
+    @torch.inference_mode()
+    def inverse_depth(self, images: UInt8[Tensor, "b 3 h w"]) -> list[Float32[np.ndarray, "h w"]]:
+        """Inverse depth of images that are at the network's size already."""
+        batch = images.to(self.device).float() / 255
+        plain = self._network_inverse_depth(batch)
+        if not self.flip:
+            return list(plain)
+        mirrored = self._network_inverse_depth(batch.flip(-1))
+        return [blend_flipped(one, other) for one, other in zip(plain, mirrored, strict=True)]
+
+    def _network_inverse_depth(self, batch: Tensor) -> Float32[np.ndarray, "b h w"]:
+        predictions = self._predictor(as_batch(batch, self.config.unit))
+        depth = predictions.depth[TARGET]
+        finest: Tensor = depth[min(depth)]
+        return np.asarray((1 / finest[:, 0].float()).cpu().numpy())
+
+
+def to_native(
+    inverse_depth: Float32[np.ndarray, "_ _"], native: tuple[int, int]
+) -> Float32[np.ndarray, "h w"]:
+    """Depth at `native` size (h, w); what is interpolated is inverse depth, as in training."""
+    height, width = native
+    full = cv2.resize(inverse_depth, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(1 / full, dtype=np.float32)
+
+
+def as_batch(images: Tensor, unit: float) -> Batch:
+    """Single images as a batch of targets without sources."""
+    return Batch(
+        ids=tuple(str(i) for i in range(len(images))),
+        images={TARGET: images},
+        inputs={TARGET: images},
+        available={TARGET: torch.ones(len(images), dtype=torch.bool, device=images.device)},
+        unit=unit,
+    )

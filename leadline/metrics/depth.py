@@ -1,0 +1,133 @@
+"""The published numbers of a depth map, per image.
+
+The formulas are numpy on purpose: they accumulate in float64, which not every accelerator has, and
+take the median as the published figures did (torch returns the lower of the two middle values).
+"""
+
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass, fields
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+ACCURACY_STEP = 1.25  # the base of the three accuracies, [eigen2014]
+PERCENT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class DepthMetrics:
+    """Nine figures of one image, or their mean; g = truth and p = prediction in metres.
+
+    Departure: `sq_rel` divides by g and not by g², as every table since [eigen2014] has done; the
+    KITTI server divides by g².
+    """
+
+    abs_rel: float
+    """mean |g - p| / g"""
+    sq_rel: float
+    """mean (g - p)² / g, metres"""
+    rmse: float
+    """sqrt mean (g - p)², metres"""
+    rmse_log: float
+    """sqrt mean (ln g - ln p)²"""
+    a1: float
+    """share of pixels with max(g / p, p / g) < 1.25"""
+    a2: float
+    """the same below 1.25²"""
+    a3: float
+    """the same below 1.25³"""
+    silog: float
+    """100 std(ln p - ln g): zero when only the scale is wrong"""
+    log10: float
+    """mean |log10 g - log10 p|"""
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """The figures in the order in which tables print them."""
+        return tuple(field.name for field in fields(cls))
+
+    @classmethod
+    def from_row(cls, row: Iterable[float]) -> "DepthMetrics":
+        """The inverse of `as_row`."""
+        return cls(*(float(value) for value in row))
+
+    def as_row(self) -> tuple[float, ...]:
+        """The figures in the order of `names`."""
+        return astuple(self)
+
+
+def depth_metrics(
+    prediction: Float[np.ndarray, "p"], truth: Float[np.ndarray, "p"]
+) -> DepthMetrics:
+    """Every figure of [eigen2014], with SILog and log10, of the scored pixels of one image.
+
+    Both are depths in metres of the same pixels, already masked, aligned and clamped by a protocol.
+
+    Raises:
+        ValueError: no pixel, or a depth that is not positive and finite.
+    """
+    p, g = _checked_pair(prediction, truth)
+    log_ratio = np.log(p) - np.log(g)
+    ratio = np.maximum(g / p, p / g)
+    accuracies = (np.mean(ratio < ACCURACY_STEP**power) for power in (1, 2, 3))
+    return DepthMetrics.from_row(
+        (
+            np.mean(np.abs(g - p) / g),
+            np.mean((g - p) ** 2 / g),
+            np.sqrt(np.mean((g - p) ** 2)),
+            np.sqrt(np.mean(log_ratio**2)),
+            *accuracies,
+            PERCENT * np.std(log_ratio),
+            np.mean(np.abs(log_ratio)) / np.log(10),
+        )
+    )
+
+
+def region_abs_rel(
+    prediction: Float[np.ndarray, "_ _"],
+    truth: Float[np.ndarray, "_ _"],
+    region: Bool[np.ndarray, "_ _"],
+) -> float:
+    """Abs Rel over the pixels of `region` that have a truth: of poles, of edges, of a hidden band.
+
+    Raises:
+        ValueError: the shapes differ, no pixel of the region has a truth, or its depth is not
+            positive.
+    """
+    if not prediction.shape == truth.shape == region.shape:
+        raise ValueError(
+            f"expected prediction, truth and region of one shape, got {prediction.shape}, "
+            f"{truth.shape} and {region.shape}; resize the prediction to the truth first"
+        )
+    scored = region & (truth > 0)
+    p, g = _checked_pair(prediction[scored], truth[scored])
+    return float(np.mean(np.abs(g - p) / g))
+
+
+def mean_metrics(rows: Iterable[DepthMetrics]) -> DepthMetrics:
+    """The mean over images, each image counting once however many pixels it has.
+
+    Raises:
+        ValueError: there are no rows.
+    """
+    table = np.array([row.as_row() for row in rows], dtype=np.float64)
+    if len(table) == 0:
+        raise ValueError("expected the figures of at least one image, got none")
+    return DepthMetrics.from_row(table.mean(axis=0))
+
+
+def _checked_pair(
+    prediction: Float[np.ndarray, "p"], truth: Float[np.ndarray, "p"]
+) -> tuple[np.ndarray, np.ndarray]:
+    if prediction.size == 0 or prediction.shape != truth.shape:
+        raise ValueError(
+            "expected the same pixels of prediction and truth, at least one, "
+            f"got {prediction.shape} and {truth.shape}"
+        )
+    for name, depth in (("prediction", prediction), ("truth", truth)):
+        if not (np.isfinite(depth).all() and (depth > 0).all()):
+            raise ValueError(
+                f"expected a {name} of positive, finite metres at every scored pixel, got values "
+                f"from {depth.min():g} to {depth.max():g}; mask or clamp it with a protocol first"
+            )
+    return prediction.astype(np.float64), truth.astype(np.float64)

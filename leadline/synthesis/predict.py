@@ -1,0 +1,91 @@
+"""From a batch to predictions: depth of the target, motion to every source."""
+
+from typing import Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from leadline.geometry.pose import invert_pose
+from leadline.networks.depth import DepthNetwork
+from leadline.types import TARGET, Batch, Offset, Predictions
+
+
+class PoseNetwork(Protocol):
+    """Two images in order of time -> the motion of the camera between them, in network units."""
+
+    def __call__(
+        self, earlier: Float[Tensor, "b 3 h w"], later: Float[Tensor, "b 3 h w"]
+    ) -> Float[Tensor, "b 4 4"]: ...
+
+
+class DepthAndPose(nn.Module):
+    """The default predictor: depth of the target, and pose wherever the batch knows none.
+
+    Whether a pose is data or prediction is asked of each sample and source, never of the recipe:
+    mono, stereo and mixed training are this one code path.
+    """
+
+    def __init__(self, depth: DepthNetwork, pose: nn.Module | None = None) -> None:
+        super().__init__()
+        self.depth = depth
+        self.pose = pose
+        self.makes = depth.makes
+        """What losses may look at beside depth and pose."""
+
+    def forward(self, batch: Batch) -> Predictions:
+        intrinsics = None if batch.intrinsics is None else batch.intrinsics[TARGET]
+        raw = self.depth(batch.inputs[TARGET], intrinsics)
+        return Predictions(
+            depth={TARGET: {s: depth.float() * batch.unit for s, depth in raw.depth.items()}},
+            poses={offset: self._target_to_source(batch, offset) for offset in batch.sources},
+            uncertainty=raw.uncertainty,
+            explainability=raw.explainability,
+        )
+
+    def _target_to_source(self, batch: Batch, offset: Offset) -> Float[Tensor, "b 4 4"]:
+        known = batch.known_poses.get(offset)
+        present = batch.available[offset]
+        if known is not None:
+            missing = known.isnan().flatten(1).any(1) & present
+            if not missing.any():
+                # The pose of an absent source is never looked at, but NaN would spread.
+                return known.nan_to_num()
+        if self.pose is None:
+            raise ValueError(
+                f"the pose of frame {offset} is unknown for {batch.ids[0]} and others, and the "
+                "predictor has no pose network: give `pose:` in the recipe, or leave the frame out"
+            )
+        predicted = predict_target_to_source(
+            self.pose, batch.inputs[TARGET], batch.inputs[offset], offset, batch.unit
+        )
+        if known is None:
+            return predicted
+        return torch.where(missing[:, None, None], predicted, known.nan_to_num())
+
+
+def predict_target_to_source(
+    network: PoseNetwork,
+    target: Float[Tensor, "b 3 h w"],
+    source: Float[Tensor, "b 3 h w"],
+    offset: Offset,
+    unit: float,
+) -> Float[Tensor, "b 4 4"]:
+    """Motion from target to source, the network always being shown the earlier image first.
+
+    One direction of time halves what the network has to learn [monodepth2]: for a source in the
+    past it predicts source_to_target, which is inverted. Translation is in units of `unit` metres.
+    """
+    if offset.camera != 0:
+        raise ValueError(
+            f"the pose to {offset} must come from calibration; only motion of one camera is learned"
+        )
+    if offset.time < 0:
+        return invert_pose(_in_metres(network(source, target), unit))
+    return _in_metres(network(target, source), unit)
+
+
+def _in_metres(pose: Float[Tensor, "b 4 4"], unit: float) -> Float[Tensor, "b 4 4"]:
+    scale = pose.new_ones(4, 4)
+    scale[:3, 3] = unit
+    return pose.float() * scale

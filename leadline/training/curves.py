@@ -1,0 +1,63 @@
+"""The training curve as a plain file: one line per value, exact, and continued by a resumed run."""
+
+import csv
+from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers.logger import Logger
+
+from leadline.files import atomic_path
+
+HEADER = ("step", "name", "value")
+
+
+class CurveLog(Logger):
+    """Appends `step,name,value` to a CSV file; values keep every digit.
+
+    Lines at or after the step from which a run resumes are dropped first: they belong to work that
+    was lost and is about to be done again.
+    """
+
+    def __init__(self, path: Path, resume_step: int = 0) -> None:
+        super().__init__()
+        self._path = path
+        self._begin(resume_step)
+
+    def _begin(self, resume_step: int) -> None:
+        kept = [row for row in read_curves(self._path) if row[0] < resume_step]
+        with atomic_path(self._path) as temporary, temporary.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(HEADER)
+            writer.writerows((step, name, repr(value)) for step, name, value in kept)
+
+    @property
+    def name(self) -> str:
+        return "curves"
+
+    @property
+    def version(self) -> str:
+        return ""
+
+    def log_hyperparams(
+        self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any
+    ) -> None:
+        """The recipe is beside the curve in `config.yaml`."""
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        rows = ((step, name, repr(float(v))) for name, v in metrics.items() if name != "epoch")
+        with self._path.open("a", newline="") as file:
+            csv.writer(file).writerows(rows)
+
+
+def read_curves(path: Path) -> list[tuple[int, str, float]]:
+    """All (step, name, value) of a curve file; a last line cut short by a crash is left out."""
+    if not path.exists():
+        return []
+    rows = []
+    with path.open(newline="") as file:
+        for row in csv.reader(file):
+            if len(row) == len(HEADER) and tuple(row) != HEADER and row[2]:
+                rows.append((int(row[0]), row[1], float(row[2])))
+    return rows

@@ -1,0 +1,153 @@
+"""The one LightningModule: it holds the schedule, and no method's name."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from torch import nn
+
+from leadline.data.module import DepthData
+from leadline.files import atomic_path
+from leadline.losses.term import Objective, Weighted
+from leadline.metrics import DepthMetrics, depth_metrics, mean_metrics
+from leadline.metrics.by_image import DepthMetricsByImage
+from leadline.synthesis.errors import Explainer
+from leadline.training.optimisers import ParameterRule, parameter_groups
+from leadline.training.step import NonFiniteLoss, Step, training_step
+from leadline.training.supply import is_metric, supplied_by_data, supplied_by_predictor
+from leadline.types import TARGET, Batch
+
+VALIDATION_RANGE = (1e-3, 80.0)
+"""Depths in metres that count in the validation figures, as in the usual protocols."""
+
+
+def default_optimiser(parameters: Any) -> torch.optim.Optimizer:
+    """Adam at 1e-4 [monodepth2]."""
+    return torch.optim.Adam(parameters, lr=1e-4)
+
+
+class DepthTraining(pl.LightningModule):
+    """Trains a predictor under an objective; a method is the recipe that fills these in.
+
+    Args:
+        predictor: batch to predictions.
+        objective: the complete objective, named and weighted.
+        explainer: how explanations of the target are judged.
+        optimiser: given parameter groups.
+        schedule: of the learning rate, stepped at the end of each epoch; none keeps it constant.
+        groups: parameters that learn at another rate.
+    """
+
+    def __init__(
+        self,
+        predictor: nn.Module,
+        objective: Mapping[str, Weighted],
+        explainer: Explainer | None = None,
+        optimiser: OptimizerCallable = default_optimiser,
+        schedule: LRSchedulerCallable | None = None,
+        groups: Sequence[ParameterRule] = (),
+    ) -> None:
+        super().__init__()
+        self.predictor = predictor
+        self.objective = Objective(objective)
+        self.explainer = explainer or Explainer()
+        self.validation_metrics = DepthMetricsByImage()
+        self._optimiser = optimiser
+        self._schedule = schedule
+        self._groups = tuple(groups)
+
+    def configure_optimizers(self) -> Any:
+        optimiser = self._optimiser(self.predictor.parameters())
+        groups = parameter_groups(self.predictor, optimiser.param_groups[0]["lr"], self._groups)
+        optimiser = self._optimiser(groups)
+        if self._schedule is None:
+            return optimiser
+        return {"optimizer": optimiser, "lr_scheduler": self._schedule(optimiser)}
+
+    @property
+    def data(self) -> DepthData:
+        """The data module that the trainer was given."""
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        if not isinstance(data, DepthData):
+            raise ValueError(f"expected a DepthData beside the training, got {type(data).__name__}")
+        return data
+
+    def on_fit_start(self) -> None:
+        self.objective.check(supplied_by_data(self.data) | supplied_by_predictor(self.predictor))
+
+    def take_step(self, batch: Batch) -> Step:
+        """The step on one batch, in the precision that the trainer has set up."""
+        return training_step(
+            self.predictor, self.explainer, self.objective, batch, self.global_step
+        )
+
+    def training_step(self, batch: Batch, batch_index: int) -> torch.Tensor:
+        try:
+            step = self.take_step(batch)
+        except NonFiniteLoss as error:
+            path = Path(self.trainer.default_root_dir) / f"non_finite_step_{self.global_step}.pt"
+            save_batch(batch, path)
+            raise NonFiniteLoss(f"{error}. The batch is in {path}") from None
+        self._log("train", step, len(batch))
+        return step.loss
+
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        step = self.take_step(batch)
+        self._log("val", step, len(batch))
+        self.validation_metrics.update(rows_of(batch, step, metric=is_metric(self.data)))
+
+    def on_validation_epoch_end(self) -> None:
+        # Every rank must take part, also one whose share of images had no truth.
+        rows = self.validation_metrics.rows()
+        if rows:
+            mean = mean_metrics(rows.values())
+            values = zip(mean.names(), mean.as_row(), strict=True)
+            self.log_dict({f"val/{name}": value for name, value in values})
+        self.validation_metrics.reset()
+
+    def _log(self, stage: str, step: Step, size: int) -> None:
+        values = {f"{stage}/{name}": value.mean().detach() for name, value in step.parts.items()}
+        self.log(
+            f"{stage}/loss", step.loss.detach(), prog_bar=True, batch_size=size, sync_dist=True
+        )
+        self.log_dict(values, batch_size=size, sync_dist=True)
+
+
+def rows_of(batch: Batch, step: Step, metric: bool) -> dict[str, DepthMetrics]:
+    """The figures of each image of a batch that has truth, at the size of training.
+
+    A quick look while training, not an evaluation: without crop, and scaled by the median where the
+    scale is not known.
+    """
+    if batch.depth is None:
+        return {}
+    finest = step.scene.errors.depth[min(step.scene.errors.depth)]
+    rows = {}
+    for i, image_id in enumerate(batch.ids):
+        truth = batch.depth[i, 0].cpu().double().numpy()
+        counted = (truth > VALIDATION_RANGE[0]) & (truth < VALIDATION_RANGE[1])
+        if not counted.any() or truth.shape != tuple(finest.shape[-2:]):
+            continue
+        prediction = finest[i, 0].detach().cpu().double().numpy()[counted]
+        if not metric:
+            prediction = prediction * np.median(truth[counted]) / np.median(prediction)
+        rows[image_id] = depth_metrics(prediction.clip(*VALIDATION_RANGE), truth[counted])
+    return rows
+
+
+def save_batch(batch: Batch, path: Path) -> None:
+    """Everything that made a loss break, loadable with `torch.load(path, weights_only=True)`."""
+    images = {str(offset): image.cpu() for offset, image in batch.images.items()}
+    contents: dict[str, Any] = {"ids": list(batch.ids), "images": images, "unit": batch.unit}
+    for name in ("hint", "depth", "loss_mask", "jitter", "seeds"):
+        value = getattr(batch, name)
+        if value is not None:
+            contents[name] = value.cpu()
+    if batch.intrinsics is not None:
+        contents["intrinsics"] = batch.intrinsics[TARGET].cpu()
+    with atomic_path(path) as temporary:
+        torch.save(contents, temporary)

@@ -1,0 +1,98 @@
+"""A recipe: one complete YAML file per method, read into a data module and a training module.
+
+The file names classes and their arguments; the type hints are the schema, so that a misspelt key
+fails before anything loads.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import lightning.pytorch as pl
+import yaml
+from jsonargparse import ArgumentParser, Namespace
+
+from leadline.data.module import DepthData
+from leadline.recipes import recipe_text
+from leadline.training.module import DepthTraining
+
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How long and on what a recipe is trained."""
+
+    epochs: int = 20
+    steps: int | None = None
+    """Ends the run earlier than the epochs do."""
+    precision: Precision = "32-true"
+    """Of the networks; warps, SSIM, logarithms and losses are float32 under any of them."""
+    accelerator: str = "auto"
+    devices: int | Literal["auto"] = "auto"
+    nodes: int = 1
+    accumulate: int = 1
+    """Batches whose gradients are summed before each update."""
+    clip_gradient: float | None = None
+    checkpoint_every: int = 500
+    """Steps between resume points."""
+    pictures_every: int = 500
+    log_every: int = 10
+    loggers: list[Literal["tensorboard", "wandb", "mlflow"]] = field(
+        default_factory=lambda: ["tensorboard"]
+    )
+    """Beside the plain file `curves.csv`, which is always written."""
+
+
+def recipe_parser() -> ArgumentParser:
+    """What a recipe may say: `seed`, `data`, `model`, `run`."""
+    parser = ArgumentParser(exit_on_error=False, prog="leadline train")
+    parser.add_argument("--seed", type=int, default=0, help="of weights, order and augmentation")
+    parser.add_class_arguments(DepthData, "data")
+    parser.link_arguments("seed", "data.seed")
+    parser.add_class_arguments(DepthTraining, "model")
+    parser.add_class_arguments(RunSettings, "run")
+    return parser
+
+
+def read_recipe(
+    recipe: str,
+    given: Mapping[str, Mapping[str, Any]] | None = None,
+    overrides: Sequence[str] = (),
+) -> Namespace:
+    """A checked configuration: the recipe, then what is `given` by section, then the overrides.
+
+    Overrides are spelt `--data.batch_size=4`.
+
+    Raises:
+        ValueError: one line that names the wrong key or value.
+    """
+    try:
+        contents = yaml.safe_load(recipe_text(recipe))
+    except yaml.YAMLError as error:
+        raise ValueError(f"recipe {recipe}: not valid YAML ({_one_line(error)})") from None
+    if not isinstance(contents, dict):
+        raise ValueError(f"recipe {recipe}: expected sections seed, data, model and run, got none")
+    for section, values in (given or {}).items():
+        contents[section] = (contents.get(section) or {}) | dict(values)
+    parser = recipe_parser()
+    try:
+        return parser.parse_args(list(overrides), namespace=parser.parse_object(contents))
+    except Exception as error:
+        raise ValueError(f"recipe {recipe}: {_one_line(error)}") from None
+
+
+def build(config: Namespace) -> tuple[DepthData, DepthTraining, RunSettings]:
+    """The data, the training and the run that a configuration describes; weights from its seed."""
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+    built = recipe_parser().instantiate(config)
+    return built.data, built.model, built.run
+
+
+def as_yaml(config: Namespace) -> str:
+    """The complete configuration, as a recipe that gives the same run again."""
+    return str(recipe_parser().dump(config, skip_none=False))
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

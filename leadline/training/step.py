@@ -1,0 +1,73 @@
+"""One training step, usable without a Trainer: predict, explain, weigh."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, distributed, nn
+
+from leadline.losses.term import Objective
+from leadline.synthesis.errors import Explainer, Explanation
+from leadline.types import Batch, LossValue, Predictions, Scene
+
+EXPLANATIONS: frozenset[Explanation] = frozenset({"predicted", "identity", "hint"})
+
+
+class NonFiniteLoss(RuntimeError):
+    """A loss term became NaN or infinite; names the term and the frames."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What came of one batch."""
+
+    loss: Float[Tensor, ""]
+    parts: Mapping[str, LossValue]
+    scene: Scene
+
+
+def training_step(
+    predictor: nn.Module,
+    explainer: Explainer,
+    objective: Objective,
+    batch: Batch,
+    step: int = 0,
+) -> Step:
+    """The whole of training: predictions, the errors of their explanations, the objective.
+
+    Raises:
+        NonFiniteLoss: before anything is updated.
+    """
+    predictions: Predictions = predictor(batch)
+    wanted = EXPLANATIONS & objective.needed()
+    scene = Scene(batch, predictions, explainer(batch, predictions, wanted))
+    loss, parts = objective(scene, step)
+    check_finite(parts, batch)
+    if distributed.is_available() and distributed.is_initialized():
+        loss = objective.total({name: pooled(value) for name, value in parts.items()})
+    return Step(loss, parts, scene)
+
+
+def check_finite(parts: Mapping[str, LossValue], batch: Batch) -> None:
+    """Stop at the first term that is not a number."""
+    for name, value in parts.items():
+        if not torch.isfinite(value.sum).all():
+            scales = [i for i, ok in enumerate(torch.isfinite(value.sum).tolist()) if not ok]
+            raise NonFiniteLoss(
+                f"objective.{name} is not finite at scale index {scales} for frames "
+                f"{', '.join(batch.ids)}: lower the learning rate, or look at these frames"
+            )
+
+
+def pooled(value: LossValue) -> LossValue:
+    """The share of this process in the mean over all processes.
+
+    DDP averages gradients over ranks, so each rank's sum is scaled by the number of ranks and
+    divided by the count of all: the average is then the masked mean over the whole batch,
+    whichever rank the pixels that count happen to be on.
+    """
+    count = value.count.detach().clone()
+    distributed.all_reduce(count)
+    # `LossValue.mean` counts at least 1; an empty count stays empty on every rank alike.
+    return replace(value, sum=value.sum * distributed.get_world_size(), count=count)
