@@ -60,9 +60,30 @@ def synthetic(options: argparse.Namespace) -> None:
         print(generate(options.out, settings, progress=advance))
 
 
-def hints(options: argparse.Namespace) -> None:
+def hints(options: argparse.Namespace) -> int:
     """Match the stereo pairs of a data set into hints."""
-    raise NotImplementedError
+    from leadline.data.sources.detect import open_source
+    from leadline.data.splits import read_split
+    from leadline.hints.generate import generate_hints
+    from leadline.hints.jobs import source_jobs
+    from leadline.hints.match import MatcherSetting
+    from leadline.hints.method import HintMethod
+
+    source = open_source(options.data)
+    found = source_jobs(source, read_split(options.split) if options.split else None)
+    if found.unpaired:
+        first = found.unpaired[0]
+        print(f"{len(found.unpaired)} images have no partner and get no hint, first: {first}")
+    settings = (MatcherSetting(*options.setting),) if options.setting else ()
+    size = (options.height, options.width)
+    method = HintMethod(options.mode, settings, size, options.seed)
+    folder = options.out or options.data / "hints"
+    summary = generate_hints(
+        found.jobs, folder, method, workers=options.workers, overwrite=options.overwrite
+    )
+    print(summary)
+    print(f"hints: {folder}, contact sheet: {folder / 'contact_sheet.png'}")
+    return 1 if summary.failures else 0
 
 
 def train(options: argparse.Namespace) -> None:
@@ -73,12 +94,11 @@ def train(options: argparse.Namespace) -> None:
     from leadline.training.recipe import as_yaml, build, read_recipe
     from leadline.training.run import fit
 
-    given = {"data": {"source": source_config(options.data)}}
+    data_section: dict[str, Any] = {"source": source_config(options.data)}
     if options.hints is not None:
-        given["data"]["hints"] = str(options.hints)
-    config = read_recipe(
-        options.recipe, given, [*_overfitting(options.overfit), *options.overrides]
-    )
+        data_section["hints"] = str(options.hints)
+    overrides = [*_overfitting(options.overfit), *options.overrides]
+    config = read_recipe(options.recipe, {"data": data_section}, overrides)
     data, module, settings = build(config)
     if options.init_from is not None:
         load_weights(module.predictor, options.init_from)
@@ -93,7 +113,10 @@ def _overfitting(count: int | None) -> list[str]:
     """Settings under which a few frames must be learned by heart: a check of the installation."""
     if count is None:
         return []
-    return [f"--data.limit={count}", f"--data.batch_size={count}", "--data.val_share=0"] + [
+    return [
+        f"--data.limit={count}",
+        f"--data.batch_size={count}",
+        "--data.val_share=0",
         "--data.flip=none",
         "--data.jitter=false",
     ]
@@ -247,6 +270,21 @@ def _add_hints(verbs: Any) -> None:
     parser = _verb(verbs, hints)
     parser.add_argument("data", type=Path, help="folder of stereo pairs")
     parser.add_argument("--out", type=Path, help="folder of the hints (default: DATA/hints)")
+    parser.add_argument("--split", type=Path, help="file of frames; default: every image")
+    parser.add_argument(
+        "--mode",
+        default="valid",
+        choices=["valid", "published", "single", "random"],
+        help="how candidates are fused; `published` lets missing ones win, as the paper's code",
+    )
+    parser.add_argument(
+        "--setting", type=int, nargs=2, metavar=("BLOCK", "DISPARITIES"), help="of mode single"
+    )
+    parser.add_argument("--width", type=int, default=1024, help="at which pairs are matched")
+    parser.add_argument("--height", type=int, default=320)
+    parser.add_argument("--seed", type=int, default=0, help="of mode random")
+    parser.add_argument("--workers", type=int, help="processes; default: one per core")
+    parser.add_argument("--overwrite", action="store_true", help="replace hints of another method")
 
 
 def _add_recipes(verbs: Any) -> None:

@@ -65,9 +65,16 @@ class _Record:
     """A frozen dataclass whose tensors move as one; Lightning calls these methods if they exist."""
 
     def map_tensors(self: RecordT, change: Callable[[Tensor], Tensor]) -> RecordT:
-        """A copy with `change` applied to every tensor."""
+        """A copy with `change` applied to every tensor, once to one that is held twice."""
+        changed: dict[int, Tensor] = {}
+
+        def once(tensor: Tensor) -> Tensor:
+            if id(tensor) not in changed:
+                changed[id(tensor)] = change(tensor)
+            return changed[id(tensor)]
+
         return type(self)(
-            **{f.name: _map_tensors(getattr(self, f.name), change) for f in fields(self)}
+            **{f.name: _map_tensors(getattr(self, f.name), once) for f in fields(self)}
         )
 
     def to(self: RecordT, device: torch.device | str, non_blocking: bool = False) -> RecordT:

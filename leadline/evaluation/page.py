@@ -29,16 +29,22 @@ def evaluation_page(
     flipped: DepthFolder | None = None,
     photographs: Mapping[str, Path] | None = None,
     shown: int = SHOWN,
+    extra: Sequence[Section] = (),
 ) -> str:
     """The whole page; predictions and truth are the folders that were scored.
+
+    `extra` sections follow the result.
 
     Raises:
         ValueError: the folders are not those that were scored.
     """
     ids = tuple(row.id for row in evaluation.rows)
     predicted = MatchedPredictions.of(ids, predictions, flipped)
+    result, *others = evaluation_sections(evaluation)
     sections = (
-        *evaluation_sections(evaluation),
+        result,
+        *extra,
+        *others,
         _pictures(evaluation, predicted, truth, photographs or {}, shown),
         _every_image(evaluation),
     )

@@ -1,6 +1,6 @@
 """One evaluation in a folder of its own: predictions, truth, `results.json`, `report.html`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from leadline.data.sources.detect import open_source
@@ -14,6 +14,7 @@ from leadline.evaluation.score import score_folders
 from leadline.files import atomic_path
 from leadline.inference.model_folder import fingerprint
 from leadline.inference.predictor import DepthPredictor
+from leadline.report.elements import Section
 
 RESULTS, REPORT = "results.json", "report.html"
 PREDICTIONS, TRUTH = "predictions", "truth"
@@ -28,11 +29,13 @@ def evaluate_model(
     protocol: str = "eigen",
     alignment: str | None = None,
     flip: bool = False,
+    extra: Callable[[Path, Path], Sequence[Section]] = lambda predictions, truth: (),
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Evaluation:
     """Predict every frame with truth, then score the predictions and write the report.
 
-    Without an `alignment`, a metric model is scored as it is and any other by the median.
+    `extra` makes further sections of the report from the folders of predictions and truth. Without
+    an `alignment`, a metric model is scored as it is and any other by the median.
 
     Raises:
         FileNotFoundError, ValueError: one line on what is missing or wrong.
@@ -52,7 +55,8 @@ def evaluate_model(
         alignment=alignment or ("none" if model.config.metric else "median"),
     )
     photographs = {str(frame): source.image_path(frame) for frame in frames}
-    _write(evaluation, out, out / PREDICTIONS, out / TRUTH, photographs)
+    sections = extra(out / PREDICTIONS, out / TRUTH)
+    _write(evaluation, out, out / PREDICTIONS, out / TRUTH, photographs, extra=sections)
     return evaluation
 
 
@@ -94,6 +98,7 @@ def _write(
     photographs: Mapping[str, Path],
     divide: float | None = None,
     truth_divide: float = 256,
+    extra: Sequence[Section] = (),
 ) -> None:
     evaluation.save(out / RESULTS)
     page = evaluation_page(
@@ -101,6 +106,7 @@ def _write(
         open_predictions(predictions, divide)[0],
         open_truth(truth, truth_divide),
         photographs=photographs,
+        extra=extra,
     )
     with atomic_path(out / REPORT) as temporary:
         temporary.write_text(page, encoding="utf-8")

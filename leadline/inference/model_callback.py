@@ -9,7 +9,6 @@ import yaml
 from leadline.data.module import DepthData
 from leadline.inference.model_folder import ModelConfig, save_model
 from leadline.training.module import DepthTraining
-from leadline.training.supply import is_metric, rig_summary
 from leadline.types import STEREO
 
 
@@ -39,7 +38,7 @@ class ModelFolder(pl.Callback):
         save_model(module.predictor, self._describe(trainer, module.data), self.folder)
 
     def _describe(self, trainer: pl.Trainer, data: DepthData) -> ModelConfig:
-        rig = rig_summary(data)
+        rig = data.rig_summary()
         figures = {
             name.removeprefix("val/"): float(value)
             for name, value in trainer.callback_metrics.items()
@@ -49,7 +48,7 @@ class ModelFolder(pl.Callback):
             predictor=self._predictor,
             size=data.size,
             unit=data.unit,
-            metric=is_metric(data),
+            metric=data.is_metric(),
             recipe=self._recipe,
             focal=rig.focal,
             baseline=rig.baseline if STEREO in data.offsets else None,

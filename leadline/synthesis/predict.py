@@ -1,6 +1,6 @@
 """From a batch to predictions: depth of the target, motion to every source."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -11,6 +11,7 @@ from leadline.networks.depth import DepthNetwork
 from leadline.types import TARGET, Batch, Offset, Predictions
 
 
+@runtime_checkable
 class PoseNetwork(Protocol):
     """Two images in order of time -> the motion of the camera between them, in network units."""
 

@@ -18,7 +18,7 @@ from leadline.metrics.by_image import DepthMetricsByImage
 from leadline.synthesis.errors import Explainer
 from leadline.training.optimisers import ParameterRule, parameter_groups
 from leadline.training.step import NonFiniteLoss, Step, training_step
-from leadline.training.supply import is_metric, supplied_by_data, supplied_by_predictor
+from leadline.training.supply import supplied_by_data, supplied_by_predictor
 from leadline.types import TARGET, Batch
 
 VALIDATION_RANGE = (1e-3, 80.0)
@@ -98,7 +98,7 @@ class DepthTraining(pl.LightningModule):
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         step = self.take_step(batch)
         self._log("val", step, len(batch))
-        self.validation_metrics.update(rows_of(batch, step, metric=is_metric(self.data)))
+        self.validation_metrics.update(rows_of(batch, step, metric=self.data.is_metric()))
 
     def on_validation_epoch_end(self) -> None:
         # Every rank must take part, also one whose share of images had no truth.

@@ -21,6 +21,8 @@ Picture = UInt8[np.ndarray, "_ _ 3"]
 
 WINNERS = {"prediction": (38, 94, 168), "identity": (30, 30, 30), "hint": (245, 166, 35)}
 """Colours of the explanation that wins a pixel: blue, near black, orange."""
+LEAST_WIDTH = 320
+"""Pixels of a picture on the sheet, so that captions fit."""
 ERROR_SHOWN = 0.5
 """Photometric error at which the palette ends."""
 
@@ -71,7 +73,9 @@ def scene_sheet(
         )
     if batch.hint is not None:
         cells["hint"] = colour_depth(batch.hint[index, 0].cpu().numpy())
-    return montage(list(cells.values()), list(cells), columns=2, width=batch.size[1])
+    return montage(
+        list(cells.values()), list(cells), columns=2, width=max(batch.size[1], LEAST_WIDTH)
+    )
 
 
 class Pictures(pl.Callback):

@@ -28,11 +28,11 @@ class ResumePoint(pl.Callback):
         batch: Any,
         batch_index: int,
     ) -> None:
-        if trainer.global_step % self._every_steps == 0:
+        # The state is saved here and not when training ends: at this point the trainer knows that
+        # the epoch may not be over, and a longer run can go on exactly where this one stopped.
+        stops = trainer.is_last_batch or trainer.global_step == trainer.max_steps
+        if stops or trainer.global_step % self._every_steps == 0:
             self._save(trainer)
-
-    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self._save(trainer)
 
     def _save(self, trainer: pl.Trainer) -> None:
         # Every rank takes part: gathering a sharded state is collective, and only rank 0 writes.

@@ -1,6 +1,7 @@
 """A training run in a folder of its own: started, resumed, and never half done."""
 
 import difflib
+import logging
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,6 +38,8 @@ def fit(
     Raises:
         ValueError: the folder holds a run of another recipe, or a damaged resume point.
     """
+    # Of the trainer's own remarks only warnings concern a user.
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     begin_run(run, config)
     resume_point = run / RESUME_POINT
     done = resume_step(resume_point)
@@ -66,7 +69,13 @@ def fit(
     )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*does not have many workers.*")
-        trainer.fit(module, datamodule=data, ckpt_path=resume_point if done else None)
+        warnings.filterwarnings("ignore", category=FutureWarning, module="lightning")
+        trainer.fit(
+            module,
+            datamodule=data,
+            ckpt_path=resume_point if done else None,
+            weights_only=True,
+        )
     return trainer
 
 

@@ -1,0 +1,73 @@
+"""Colours changed as by another camera: brightness, contrast, saturation and hue, in batches."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+_LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in brightness as the eye sees it (ITU-R BT.601)."""
+_SEXTANTS = 6
+"""Of the colour circle: red, yellow, green, cyan, blue, magenta."""
+_SMALLEST_CHROMA = 1e-6
+
+
+def jitter_colours(
+    images: Float[Tensor, "b 3 h w"], factors: Float[Tensor, "b 4"]
+) -> Float[Tensor, "b 3 h w"]:
+    """Images in [0, 1] with `factors` (brightness, contrast, saturation, hue in turns) of each.
+
+    Factors (1, 1, 1, 0) return an image as it is.
+
+    Departure: [monodepth2] draws the order of the four at random for each item; here it is fixed
+    as named, so that a batch is one computation.
+    """
+    brightness, contrast, saturation, hue = factors[:, :, None, None, None].unbind(1)
+    changed = (images * brightness).clamp(0, 1)
+    changed = _blend(changed, _luma(changed).mean(dim=(-2, -1), keepdim=True), contrast)
+    changed = _blend(changed, _luma(changed), saturation)
+    changed = _shift_hue(changed, hue)
+    unchanged = (factors == factors.new_tensor([1.0, 1.0, 1.0, 0.0])).all(dim=1)
+    return torch.where(unchanged[:, None, None, None], images, changed)
+
+
+def _blend(
+    images: Float[Tensor, "b 3 h w"],
+    others: Float[Tensor, "b 1 _ _"],
+    factor: Float[Tensor, "b 1 1 1"],
+) -> Float[Tensor, "b 3 h w"]:
+    return torch.lerp(others.expand_as(images), images, factor).clamp(0, 1)
+
+
+def _luma(images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 h w"]:
+    weights = images.new_tensor(_LUMA)[:, None, None]
+    return (images * weights).sum(dim=1, keepdim=True)
+
+
+def _shift_hue(
+    images: Float[Tensor, "b 3 h w"], turns: Float[Tensor, "b 1 1 1"]
+) -> Float[Tensor, "b 3 h w"]:
+    """Rotate the colour circle, keeping value V = max and chroma C = max - min of each pixel.
+
+    With H the hue in sextants, channel n is V - C clamp(min(k, 4 - k), 0, 1), k = (n + H) mod 6,
+    n = 5, 3, 1 for red, green, blue.
+    """
+    value = images.amax(dim=1, keepdim=True)
+    chroma = value - images.amin(dim=1, keepdim=True)
+    hue = _hue(images, value, chroma) + turns * _SEXTANTS
+    places = images.new_tensor([5.0, 3.0, 1.0])[:, None, None]
+    k = (places + hue).remainder(_SEXTANTS)
+    return value - chroma * torch.minimum(k, 4 - k).clamp(0, 1)
+
+
+def _hue(
+    images: Float[Tensor, "b 3 h w"],
+    value: Float[Tensor, "b 1 h w"],
+    chroma: Float[Tensor, "b 1 h w"],
+) -> Float[Tensor, "b 1 h w"]:
+    """Place on the colour circle in sextants from red; 0 where there is no colour."""
+    red, green, blue = images.split(1, dim=1)
+    divisor = chroma.clamp(min=_SMALLEST_CHROMA)
+    from_red = (green - blue) / divisor
+    from_green = (blue - red) / divisor + 2
+    from_blue = (red - green) / divisor + 4
+    return torch.where(value == red, from_red, torch.where(value == green, from_green, from_blue))

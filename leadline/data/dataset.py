@@ -1,0 +1,149 @@
+"""Frame id + offsets -> `Sample`: images at the training size and the geometry that fits them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from leadline.data.augment import Augmentation, augment
+from leadline.data.cache import ImageCache
+from leadline.data.depth_files import read_disparity
+from leadline.data.images import load_image
+from leadline.data.randomness import Purpose, counted_generator
+from leadline.data.sampler import Draw
+from leadline.data.sources.base import FrameId, Source
+from leadline.data.sparse import resize_nearest, scatter_depth
+from leadline.geometry.camera import resize_intrinsics
+from leadline.geometry.depth import disparity_to_depth
+from leadline.types import TARGET, Offset, Sample
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What a sample holds beside images and cameras."""
+
+    hints: Path | None = None
+    """Folder of hint files, mirroring the source; a frame without one has no hint."""
+    depth: bool = False
+    """Whether to read true depth, where there is some."""
+
+
+class DepthDataset(Dataset[Sample]):
+    """The samples of `frames`, each with the frames at `offsets`, at `size` (h, w).
+
+    Native sizes and cameras may differ from frame to frame. An item is asked for by a `Draw`
+    (epoch, item); a bare number means epoch 0. What is random about it depends on (seed,
+    epoch, item) alone.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        frames: Sequence[FrameId],
+        offsets: Sequence[Offset],
+        size: tuple[int, int],
+        *,
+        extras: Extras | None = None,
+        augmentation: Augmentation | None = None,
+        cache: ImageCache | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.source = source
+        self.frames = tuple(frames)
+        self.offsets = tuple(dict.fromkeys((TARGET, *offsets)))
+        self.size = size
+        self.extras = extras or Extras()
+        self.augmentation = augmentation or Augmentation(flip="none", jitter=False)
+        self.cache = cache
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, draw: Draw | int) -> Sample:
+        epoch, item = (0, draw) if isinstance(draw, int) else draw
+        generator = counted_generator(self.seed, epoch, item, Purpose.AUGMENTATION)
+        return augment(self.read(self.frames[item]), self.augmentation, generator)
+
+    def read(self, target: FrameId) -> Sample:
+        """The sample of a target frame as it is on disk, nothing varied.
+
+        Raises:
+            FileNotFoundError, ValueError: a file is gone or damaged, named in one line.
+        """
+        found = {offset: self.source.neighbour(target, offset) for offset in self.offsets}
+        present = {offset: frame for offset, frame in found.items() if frame is not None}
+        if TARGET not in present:
+            raise FileNotFoundError(f"{target}: expected an image of the source, found none")
+        moved = {offset: frame for offset, frame in present.items() if _is_in_time_only(offset)}
+        return Sample(
+            id=str(target),
+            images={offset: self._image(frame) for offset, frame in present.items()},
+            intrinsics=self._intrinsics(present),
+            known_poses=self._known_poses(target, present),
+            distance={offset: self.source.distance(target, f) for offset, f in moved.items()},
+            seconds={offset: self.source.seconds(target, f) for offset, f in moved.items()},
+            hint=self._hint(target),
+            depth=self._depth(target),
+        )
+
+    def _image(self, frame: FrameId) -> UInt8[Tensor, "3 h w"]:
+        cached = self.cache.image(frame) if self.cache is not None else None
+        if cached is not None:
+            return cached
+        return load_image(self.source.image_path(frame), self.size, self.source.size(frame))
+
+    def _intrinsics(self, present: dict[Offset, FrameId]) -> dict[Offset, Tensor] | None:
+        cameras = {offset: self.source.camera(frame) for offset, frame in present.items()}
+        resized = {
+            offset: resize_intrinsics(
+                torch.from_numpy(camera.intrinsics), camera.size, self.size
+            ).float()
+            for offset, camera in cameras.items()
+            if camera is not None
+        }
+        return resized if TARGET in resized else None
+
+    def _known_poses(
+        self, target: FrameId, present: dict[Offset, FrameId]
+    ) -> dict[Offset, Float[Tensor, "4 4"]]:
+        poses = {
+            offset: self.source.target_to_source(target, frame)
+            for offset, frame in present.items()
+            if offset != TARGET
+        }
+        return {
+            offset: torch.from_numpy(pose).float()
+            for offset, pose in poses.items()
+            if pose is not None
+        }
+
+    def _hint(self, target: FrameId) -> Float[Tensor, "1 h w"] | None:
+        """Metres from the file's disparity, with the focal length at the file's own width."""
+        if self.extras.hints is None:
+            return None
+        path = self.extras.hints / self.source.hint_path(target)
+        if not path.is_file():
+            return None
+        camera, baseline = self.source.camera(target), self.source.baseline(target.sequence)
+        if camera is None or baseline is None:
+            raise ValueError(
+                f"{path}: a hint needs the focal length and the baseline of {target.sequence}, "
+                "which are unknown; add its calibration"
+            )
+        disparity = read_disparity(path)
+        focal = float(camera.intrinsics[0, 0]) * disparity.shape[1] / camera.size[1]
+        depth = disparity_to_depth(torch.from_numpy(disparity), focal, baseline).numpy()
+        return torch.from_numpy(resize_nearest(depth, self.size))[None]
+
+    def _depth(self, target: FrameId) -> Float[Tensor, "1 h w"] | None:
+        depth = self.source.true_depth(target) if self.extras.depth else None
+        return None if depth is None else torch.from_numpy(scatter_depth(depth, self.size))[None]
+
+
+def _is_in_time_only(offset: Offset) -> bool:
+    return offset.camera == 0 and offset.time != 0

@@ -1,0 +1,205 @@
+"""The file formats of disparity (hints) and depth: type, scale, 0 = missing, settings recorded.
+
+Every file is written whole or not at all. Formats with 16 bits hold whole multiples of their step:
+a present value below half a step becomes one step, never 0; a value beyond the largest that 16
+bits hold becomes missing, because a clamped one would be a lie; the writer returns how many did.
+"""
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import Float, Float32, UInt16
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
+
+from leadline.files import atomic_path
+
+DISPARITY_STEPS_PER_PIXEL = 256
+"""Scale of a hint file, the one of KITTI's own disparity files."""
+MILLIMETRES = 1000
+"""`divide` of a depth PNG in millimetres, up to 65.5 m, the habit of RGB-D cameras."""
+DEPTH_SUFFIXES = (".png", ".npy", ".npz")
+PNG_END = b"IEND\xaeB`\x82"
+"""The last eight bytes of every complete PNG."""
+# Run lengths and Huffman codes: disparity from a matcher hardly repeats itself, so that searching
+# for matches costs up to fifty times the time and saves nothing (benchmarks/hints.md).
+_PNG_COMPRESSION = {"compress_level": 1, "compress_type": 3}
+
+
+def write_disparity(
+    path: Path, disparity: Float[np.ndarray, "h w"], settings: Mapping[str, str]
+) -> int:
+    """Write disparity in pixels at the file's own width as uint16 PNG x 256, 0 = missing.
+
+    `settings` go into the PNG's text, one entry each, for `read_settings`. Returns how many values
+    are beyond the format (256 pixels or more) and became missing.
+
+    Raises:
+        ValueError: the map holds NaN, infinity or a negative value.
+    """
+    steps, beyond = _to_steps(path, disparity, DISPARITY_STEPS_PER_PIXEL, "disparity")
+    _write_png(path, steps, settings)
+    return beyond
+
+
+def read_disparity(path: Path) -> Float32[np.ndarray, "h w"]:
+    """Disparity in pixels at the file's own width, 0 = missing.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged or is no 16-bit PNG of one channel.
+    """
+    return _read_png(path).astype(np.float32) / DISPARITY_STEPS_PER_PIXEL
+
+
+def read_settings(path: Path) -> dict[str, str]:
+    """What was recorded in the PNG's text when it was written; pixels are not decoded.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is no PNG or its head is damaged.
+    """
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            texts = [(key, text) for key, text in image.info.items() if isinstance(text, str)]
+            return {str(key): text for key, text in texts}
+    except FileNotFoundError:
+        raise
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise ValueError(f"{path}: damaged or no PNG ({error}); write the file anew") from None
+
+
+def is_current(path: Path, settings: Mapping[str, str]) -> bool:
+    """Whether `path` is a complete PNG that records every one of `settings`; False if absent.
+
+    Looks at the head and the last bytes only, so that a long job can check its past work fast.
+    """
+    try:
+        recorded = read_settings(path)
+        with path.open("rb") as file:
+            file.seek(-len(PNG_END), 2)
+            complete = file.read() == PNG_END
+    except (FileNotFoundError, ValueError):
+        return False
+    return complete and settings.items() <= recorded.items()
+
+
+def write_depth(path: Path, depth: Float[np.ndarray, "h w"], divide: int = MILLIMETRES) -> int:
+    """Write depth in metres, 0 = missing, in the format that the suffix names.
+
+    `.png`: uint16 of depth x `divide` (1000 for millimetres, 256 as KITTI does), recorded in the
+    PNG's text; `.npy` and `.npz` (key `depth`): float32 metres, where `divide` plays no part.
+    Returns how many values are beyond a PNG's range (65535 / `divide` metres) and became missing.
+
+    Raises:
+        ValueError: another suffix, or the map holds NaN, infinity or a negative value.
+    """
+    suffix = _depth_suffix(path)
+    if suffix == ".png":
+        steps, beyond = _to_steps(path, depth, divide, "depth")
+        _write_png(path, steps, {"divide": str(divide)})
+        return beyond
+    _check_values(path, depth, "depth")
+    with atomic_path(path) as temporary:
+        if suffix == ".npy":
+            np.save(temporary, depth.astype(np.float32))
+        else:
+            np.savez_compressed(temporary, depth=depth.astype(np.float32))
+    return 0
+
+
+def read_depth(path: Path, divide: int = MILLIMETRES) -> Float32[np.ndarray, "h w"]:
+    """Depth in metres, 0 = missing, from any of the formats of `write_depth`.
+
+    An `.npz` of other origin may hold its map under any name if it holds one map; leading axes of
+    length 1 are dropped.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged, of another format, holds NaN, infinity or negative values,
+            or is a PNG that records another `divide`.
+    """
+    if _depth_suffix(path) == ".png":
+        steps = _read_png(path)
+        recorded = read_settings(path).get("divide", str(divide))
+        if recorded != str(divide):
+            raise ValueError(
+                f"{path}: was written with divide={recorded}, not {divide}; "
+                f"read it with divide={recorded}"
+            )
+        return steps.astype(np.float32) / divide
+    depth = _load_array(path)
+    while depth.ndim > 2 and len(depth) == 1:
+        depth = depth[0]
+    if depth.ndim != 2 or not np.issubdtype(depth.dtype, np.number):
+        raise ValueError(
+            f"{path}: expected one map of numbers (h, w), got {depth.dtype} of shape {depth.shape}"
+        )
+    depth = depth.astype(np.float32)
+    _check_values(path, depth, "depth")
+    return depth
+
+
+def _depth_suffix(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if suffix not in DEPTH_SUFFIXES:
+        raise ValueError(f"{path}: expected a depth file named *{', *'.join(DEPTH_SUFFIXES)}")
+    return suffix
+
+
+def _check_values(path: Path, values: Float[np.ndarray, "h w"], quantity: str) -> None:
+    if not np.isfinite(values).all() or (values < 0).any():
+        raise ValueError(
+            f"{path}: {quantity} must be finite and not negative, got NaN, infinity or values "
+            "below 0; mark missing pixels by 0"
+        )
+
+
+def _to_steps(
+    path: Path, values: Float[np.ndarray, "h w"], steps_per_unit: int, quantity: str
+) -> tuple[UInt16[np.ndarray, "h w"], int]:
+    _check_values(path, values, quantity)
+    steps = np.rint(values.astype(np.float64) * steps_per_unit)
+    steps = np.where(values > 0, np.maximum(steps, 1), 0)
+    beyond = steps > np.iinfo(np.uint16).max
+    return np.where(beyond, 0, steps).astype(np.uint16), int(beyond.sum())
+
+
+def _write_png(path: Path, steps: UInt16[np.ndarray, "h w"], settings: Mapping[str, str]) -> None:
+    text = PngImagePlugin.PngInfo()
+    for key, value in settings.items():
+        text.add_text(key, value)
+    with atomic_path(path) as temporary:
+        Image.fromarray(steps).save(temporary, format="PNG", pnginfo=text, **_PNG_COMPRESSION)
+
+
+def _read_png(path: Path) -> UInt16[np.ndarray, "h w"]:
+    data = path.read_bytes()
+    complete = data.endswith(PNG_END)
+    steps = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if complete else None
+    if steps is None:
+        raise ValueError(f"{path}: damaged, truncated or no PNG; write the file anew")
+    if steps.dtype != np.uint16 or steps.ndim != 2:
+        raise ValueError(
+            f"{path}: expected a 16-bit PNG of one channel, "
+            f"got {steps.dtype} of shape {steps.shape}; this is no file of depth or disparity"
+        )
+    return steps
+
+
+def _load_array(path: Path) -> np.ndarray:
+    try:
+        content = np.load(path, allow_pickle=False)
+        if isinstance(content, np.ndarray):
+            return content
+        with content:
+            names = content.files
+            if "depth" in names or len(names) == 1:
+                return np.asarray(content["depth" if "depth" in names else names[0]])
+    except FileNotFoundError:
+        raise
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: damaged or no numpy file ({error})") from None
+    raise ValueError(f"{path}: expected an array named 'depth' or a single one, got {names}")

@@ -1,0 +1,301 @@
+"""Batches for a training run: everything that a configuration says about its data."""
+
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from lightning.pytorch import LightningDataModule
+from lightning.pytorch.utilities import rank_zero_only
+
+from leadline.data.augment import Augmentation, Flip, apply_jitter
+from leadline.data.cache import ImageCache, fill_cache
+from leadline.data.collate import collate
+from leadline.data.dataset import DepthDataset, Extras
+from leadline.data.sampler import CountedLoader, CountedSampler
+from leadline.data.selection import Needs, Selection, select
+from leadline.data.sources.base import FrameId, Source
+from leadline.data.splits import apart, hold_out, read_split
+from leadline.types import STEREO, TARGET, Batch, Offset
+
+NETWORK_BASELINE = 0.1
+"""The baseline in network units, for which the papers' constants are made [monodepth2]."""
+
+Neighbours = Literal["required", "optional"]
+
+
+class RigSummary(NamedTuple):
+    """Medians over all images of a source; None where it has no camera or no pair."""
+
+    focal: float | None
+    """Horizontal focal length as a share of the image's width."""
+    baseline: float | None
+    """Metres between the two cameras."""
+
+
+class DepthData(LightningDataModule):
+    """Training and validation batches from one source.
+
+    Args:
+        source: where images, cameras and truth are.
+        frames: what each sample holds beside the target, e.g. `[0, -1, 1, stereo]`.
+        height: of the images, in pixels.
+        width: of the images, in pixels.
+        batch_size: per device.
+        workers: processes that read, per device; 0 reads in the training process.
+        train_split: file of frames to train on; all frames of the source without it.
+        val_split: file of frames to validate on; without it, `val_share` is held out.
+        val_share: share of each sequence to hold out, one block at its end.
+        neighbours: whether a target needs every frame of `frames`, or one source suffices.
+        hints: folder of hint files; every target must have one.
+        train_depth: targets must have true depth, and training batches hold it.
+        train_distance: targets must have a known speed.
+        val_depth: validation batches hold true depth, where there is some.
+        calibrated: targets must have intrinsics; without, whole sets without them can be read.
+        flip: whether half the samples are mirrored, or mirrored and swapped.
+        jitter: whether half the samples have their colours changed.
+        cache: folder of this data set alone, in which images are kept at the training size.
+        limit: train on so many frames only, the first ones: a check of recipe and installation.
+        unit: metres per network unit; by default baseline / 0.1 with a stereo frame, 1 without.
+        seed: of order, augmentation and noise.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        frames: Sequence[int | str] = (0, "stereo"),
+        height: int = 192,
+        width: int = 640,
+        batch_size: int = 12,
+        workers: int = 4,
+        train_split: Path | None = None,
+        val_split: Path | None = None,
+        val_share: float = 0.1,
+        neighbours: Neighbours = "required",
+        hints: Path | None = None,
+        train_depth: bool = False,
+        train_distance: bool = False,
+        val_depth: bool = True,
+        calibrated: bool = True,
+        flip: Flip = "mirror",
+        jitter: bool = True,
+        cache: Path | None = None,
+        limit: int | None = None,
+        unit: float | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.source = source
+        self.offsets = _offsets(frames)
+        self.size = (height, width)
+        self.batch_size = batch_size
+        self.workers = workers
+        self.train_split = train_split
+        self.val_split = val_split
+        self.val_share = val_share
+        self.needs = Needs(
+            self.offsets,
+            every_offset=neighbours == "required",
+            camera=calibrated,
+            depth=train_depth,
+            distance=train_distance,
+            hints=hints,
+        )
+        self.val_depth = val_depth
+        self.augmentation = Augmentation(flip, jitter)
+        self.cache = cache
+        self.limit = limit
+        self.unit = self._default_unit() if unit is None else unit
+        self.seed = seed
+        self._train: Selection | None = None
+        self._val: Selection | None = None
+        self._between = 0
+        self._images: ImageCache | None = None
+        self._check()
+
+    def prepare_data(self) -> None:
+        """Fill the cache, once per machine."""
+        if self.cache is not None:
+            filled = fill_cache(self.source, self.cache, self.size, max(self.workers, 1))
+            print(f"cache: {filled.written} images resized, {filled.kept} were there already")
+
+    def setup(self, stage: str | None = None) -> None:
+        """Choose the frames and say which were skipped and why.
+
+        Raises:
+            ValueError: no frame can be used for training.
+        """
+        if self._train is not None:
+            return
+        train, val = self._split()
+        chosen = select(self.source, train, self.needs)
+        self._train = replace(chosen, frames=chosen.frames[: self.limit])
+        self._val = select(self.source, val, self.needs)
+        if self.cache is not None:
+            self._images = ImageCache(self.source, self.cache, self.size)
+        _print_once(self.report())
+        if not self._train.frames:
+            counts = self._train.reasons() + Counter({"too near to validation": self._between})
+            reasons = ", ".join(f"{count} {reason}" for reason, count in counts.items())
+            raise ValueError(
+                f"training: expected frames that can be used, got none ({reasons}); "
+                "change frames or val_share, or add what is missing"
+            )
+
+    def report(self) -> str:
+        """What is trained and validated on, what was skipped, and why."""
+        train, val = self.train_selection, self.val_selection
+        lines = [*self.source.remarks(), f"training: {train}"]
+        if self._between:
+            lines.append(f"  {self._between} left out beside frames held out for validation")
+        lines.append(f"validation: {val}" if val.frames or val.skipped else "validation: none")
+        lines.append(f"unit: {self.unit:g} m per network unit")
+        if self._images is not None:
+            lines.append(f"cache: {len(self._images)} of {len(self.source.frames)} images")
+        return "\n".join(lines)
+
+    @property
+    def train_selection(self) -> Selection:
+        """The frames to train on; known after `setup`."""
+        return _known(self._train)
+
+    @property
+    def val_selection(self) -> Selection:
+        """The frames to validate on; known after `setup`."""
+        return _known(self._val)
+
+    def train_dataloader(self) -> CountedLoader:
+        """Whole batches in a counted order, another one in each epoch.
+
+        Raises:
+            ValueError: there are fewer frames than one batch per device takes.
+        """
+        frames = self.train_selection.frames
+        _, world_size = self._rank()
+        if len(frames) < self.batch_size * world_size:
+            raise ValueError(
+                f"training: expected at least batch_size x devices = "
+                f"{self.batch_size * world_size} frames, got {len(frames)}; lower batch_size or "
+                "add images"
+            )
+        dataset = self._dataset(frames, self.augmentation, depth=self.needs.depth)
+        return self._loader(dataset, shuffle=True)
+
+    def val_dataloader(self) -> CountedLoader | list[CountedLoader]:
+        """The validation frames in order, nothing varied; an empty list where there are none."""
+        frames = self.val_selection.frames
+        if not frames:
+            return []
+        return self._loader(self._dataset(frames, None, depth=self.val_depth), shuffle=False)
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Colours are changed on the device."""
+        return apply_jitter(batch)
+
+    def is_metric(self) -> bool:
+        """Whether what gives the scale, another calibrated camera, is among the sources."""
+        return STEREO in self.offsets and self.rig_summary().baseline is not None
+
+    def rig_summary(self) -> RigSummary:
+        """The typical camera and baseline of the source."""
+        focals: list[float] = []
+        baselines: list[float] = []
+        for sequence, frames in self.source.sequences.items():
+            rig = self.source.rig(sequence)
+            if rig is not None:
+                focals += [float(rig[0].intrinsics[0, 0]) / rig[0].size[1]] * len(frames)
+            baseline = self.source.baseline(sequence)
+            if baseline is not None:
+                baselines += [baseline] * len(frames)
+        return RigSummary(
+            statistics.median(focals) if focals else None,
+            statistics.median(baselines) if baselines else None,
+        )
+
+    def _default_unit(self) -> float:
+        baseline = self.rig_summary().baseline
+        if baseline is None or all(offset.camera == 0 for offset in self.offsets):
+            return 1.0
+        return baseline / NETWORK_BASELINE
+
+    def _split(self) -> tuple[Sequence[FrameId], Sequence[FrameId]]:
+        train = self.source.frames if self.train_split is None else read_split(self.train_split)
+        if self.val_split is None:
+            train, val = hold_out(train, self.val_share)
+        else:
+            val = read_split(self.val_split)
+        # Two lists that were both given are a published split and stay as they are.
+        if self.train_split is None or self.val_split is None:
+            reach = max(abs(offset.time) for offset in self.offsets) * self.source.frame_step
+            train, dropped = apart(train, val, reach)
+            self._between = len(dropped)
+        return train, val
+
+    def _dataset(
+        self, frames: Sequence[FrameId], augmentation: Augmentation | None, depth: bool
+    ) -> DepthDataset:
+        return DepthDataset(
+            self.source,
+            frames,
+            self.offsets,
+            self.size,
+            extras=Extras(self.needs.hints, depth),
+            augmentation=augmentation,
+            cache=self._images,
+            seed=self.seed,
+        )
+
+    def _loader(self, dataset: DepthDataset, shuffle: bool) -> CountedLoader:
+        rank, world_size = self._rank()
+        sampler = CountedSampler(
+            len(dataset), self.seed, rank=rank, world_size=world_size, shuffle=shuffle
+        )
+        return CountedLoader(
+            dataset,
+            sampler,
+            self.batch_size,
+            self.workers,
+            partial(collate, offsets=self.offsets, unit=self.unit),
+            drop_last=shuffle,
+        )
+
+    def _rank(self) -> tuple[int, int]:
+        if self.trainer is None:
+            return 0, 1
+        return self.trainer.global_rank, self.trainer.world_size
+
+    def _check(self) -> None:
+        if min(self.size) < 1 or self.batch_size < 1:
+            raise ValueError(
+                f"expected positive height, width and batch_size, got {self.size[0]}, "
+                f"{self.size[1]}, {self.batch_size}"
+            )
+        if self.unit <= 0:
+            raise ValueError(f"unit: expected metres per network unit, got {self.unit}")
+        hints = self.needs.hints
+        if hints is not None and not hints.is_dir():
+            raise FileNotFoundError(f"{hints}: expected a folder of hints, found none; make them")
+        pair_only = set(self.offsets) == {TARGET, STEREO} and hints is None
+        if self.augmentation.flip == "swap" and (self.needs.depth or not pair_only):
+            raise ValueError(
+                "flip 'swap' expects frames [0, stereo] without hints and train_depth, which "
+                "belong to one camera; use flip 'mirror'"
+            )
+
+
+def _offsets(frames: Sequence[int | str]) -> tuple[Offset, ...]:
+    return tuple(dict.fromkeys((TARGET, *(Offset.parse(frame) for frame in frames))))
+
+
+def _known(selection: Selection | None) -> Selection:
+    if selection is None:
+        raise RuntimeError("frames are chosen by setup(); call it first")
+    return selection
+
+
+@rank_zero_only
+def _print_once(text: str) -> None:
+    print(text)

@@ -1,0 +1,165 @@
+"""Which frames can be used: what a recipe needs against what is on disk, before training starts."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from leadline.data.sources.base import FrameId, Source
+from leadline.types import TARGET, Offset
+
+_NAMES_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a frame must have to be a target; everything here is looked for on disk."""
+
+    offsets: tuple[Offset, ...] = (TARGET,)
+    """Sources that are read with the target."""
+    every_offset: bool = True
+    """Whether all of them must exist, or one suffices (the others are then absent in the batch)."""
+    camera: bool = True
+    depth: bool = False
+    distance: bool = False
+    """Metres travelled to each temporal source."""
+    hints: Path | None = None
+    """Folder in which each target must have a hint."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Frames that can be used, and how many could not, by reason and sequence.
+
+    `str()` is a report for people.
+    """
+
+    frames: tuple[FrameId, ...]
+    skipped: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Count by (reason, sequence)."""
+    examples: Mapping[str, str] = field(default_factory=dict)
+    """For each reason, the first frame and what is the matter with it."""
+
+    def reasons(self) -> Counter[str]:
+        """Count by reason."""
+        counts: Counter[str] = Counter()
+        for (reason, _), count in self.skipped.items():
+            counts[reason] += count
+        return counts
+
+    def __str__(self) -> str:
+        skipped = sum(self.skipped.values())
+        lines = [f"{len(self.frames)} of {len(self.frames) + skipped} frames can be used"]
+        for reason, count in self.reasons().most_common():
+            names = [name for why, name in self.skipped if why == reason]
+            shown = ", ".join(names[:_NAMES_SHOWN])
+            more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+            lines.append(
+                f"  {count} skipped, {reason} ({shown}{more}); first: {self.examples[reason]}"
+            )
+        return "\n".join(lines)
+
+
+def select(source: Source, frames: Iterable[FrameId], needs: Needs) -> Selection:
+    """The frames that have what is needed; the others are counted by reason.
+
+    Every image that will be read is looked at here by its head and its last bytes, so that a
+    damaged one is found now and not in the third epoch.
+    """
+    checks = _Checks(source, needs)
+    kept: list[FrameId] = []
+    skipped: Counter[tuple[str, str]] = Counter()
+    examples: dict[str, str] = {}
+    seen: set[FrameId] = set()
+    for frame in frames:
+        problem = ("listed twice", "") if frame in seen else checks.problem(frame)
+        seen.add(frame)
+        if problem is None:
+            kept.append(frame)
+            continue
+        reason, detail = problem
+        skipped[reason, frame.sequence] += 1
+        examples.setdefault(reason, f"{frame}{': ' if detail else ''}{detail}")
+    return Selection(tuple(kept), skipped, examples)
+
+
+class _Checks:
+    """What hinders a frame; the verdict on each image is kept, for it serves several targets."""
+
+    def __init__(self, source: Source, needs: Needs) -> None:
+        self._source = source
+        self._needs = needs
+        self._damage: dict[FrameId, str | None] = {}
+
+    def problem(self, frame: FrameId) -> tuple[str, str] | None:
+        """A reason that many frames share and a detail of this one, or None."""
+        if frame not in self._source:
+            return "no such image", ""
+        return (
+            self._missing_source(frame)
+            or self._bad_image(frame)
+            or self._bad_camera(frame)
+            or self._missing_extra(frame)
+        )
+
+    def _present(self, frame: FrameId) -> dict[Offset, FrameId]:
+        offsets = dict.fromkeys((TARGET, *self._needs.offsets))
+        found = {offset: self._source.neighbour(frame, offset) for offset in offsets}
+        return {offset: other for offset, other in found.items() if other is not None}
+
+    def _missing_source(self, frame: FrameId) -> tuple[str, str] | None:
+        present = self._present(frame)
+        missing = [offset for offset in self._needs.offsets if offset not in present]
+        if missing and self._needs.every_offset:
+            return f"no frame at {missing[0]}", ""
+        if missing and len(present) == 1:
+            return "no source at all", ""
+        return None
+
+    def _bad_image(self, frame: FrameId) -> tuple[str, str] | None:
+        for other in self._present(frame).values():
+            if other not in self._damage:
+                self._damage[other] = self._damage_of(other)
+            damage = self._damage[other]
+            if damage is not None:
+                return "unreadable image", damage
+        return None
+
+    def _damage_of(self, frame: FrameId) -> str | None:
+        try:
+            self._source.size(frame)
+        except (ValueError, OSError) as error:
+            return str(error)
+        return None
+
+    def _bad_camera(self, frame: FrameId) -> tuple[str, str] | None:
+        for other in self._present(frame).values():
+            camera = self._source.camera(other)
+            if camera is None:
+                if self._needs.camera:
+                    return "no calibration", ""
+            elif camera.size != self._source.size(other):
+                size = self._source.size(other)
+                return "image size differs from the calibration's", (
+                    f"{size[1]}x{size[0]} instead of {camera.size[1]}x{camera.size[0]}"
+                )
+        return None
+
+    def _missing_extra(self, frame: FrameId) -> tuple[str, str] | None:
+        if self._needs.depth and not self._source.has_depth(frame):
+            return "no true depth", ""
+        if self._needs.distance and self._lacks_distance(frame):
+            return "no speed", ""
+        if self._needs.hints is not None:
+            hint = self._needs.hints / self._source.hint_path(frame)
+            if not hint.is_file():
+                return "no hint", str(hint)
+            if self._source.baseline(frame.sequence) is None:
+                return "a hint but no baseline", ""
+        return None
+
+    def _lacks_distance(self, frame: FrameId) -> bool:
+        return any(
+            offset.time != 0 and not self._source.distance(frame, other) >= 0
+            for offset, other in self._present(frame).items()
+        )

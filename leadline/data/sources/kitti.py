@@ -1,0 +1,238 @@
+"""KITTI raw, whole or in part: `date/drive/image_02/data/0000000000.png` and what stands beside."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float32, Float64
+
+from leadline.data.depth_files import read_depth
+from leadline.data.images import list_images
+from leadline.data.sources.base import FrameId, RigCamera, Source
+from leadline.data.sources.kitti_calibration import (
+    CAMERA_FILE,
+    COLOUR_CAMERAS,
+    LIDAR_FILE,
+    projection,
+    read_lidar_to_rig,
+    read_rig,
+)
+from leadline.data.sources.kitti_motion import DriveMotion
+from leadline.data.velodyne import camera_depth, eigen_depth, read_points
+
+Truth = Literal["first", "velodyne", "projected", "improved", "exact"]
+"""Where true depth comes from: LiDAR sweeps, LiDAR already projected, the accumulated truth of the
+depth benchmark, the exact depth of a synthetic world, or the first of these that is there."""
+
+DEPTH_PNG_DIVIDE = 256
+"""Steps per metre in KITTI's own depth files."""
+
+_NAMES_SHOWN = 3
+IMAGE_FOLDERS = tuple(f"image_{number}" for number in COLOUR_CAMERAS)
+_TRUTH_PATHS = {
+    "velodyne": "velodyne_points/data/{index:010d}.bin",
+    "projected": "proj_depth/velodyne/{camera}/{index:010d}.npz",
+    "improved": "proj_depth/groundtruth/{camera}/{index:010d}.png",
+    "exact": "proj_depth/exact/{camera}/{index:010d}.npz",
+}
+
+
+class KittiRaw(Source):
+    """KITTI raw below `root`, in any partial tree, PNG or JPEG; both colour cameras are targets.
+
+    Calibration is that of each date (never one fixed K). `temporal_poses` makes the motion between
+    frames known from `poses.txt`, where a drive has it; else only the stereo pose is known.
+
+    Departure: [monodepth2] uses one K and the baseline 0.54 m for all drives.
+
+    Raises:
+        FileNotFoundError: no images below `root`.
+    """
+
+    def __init__(
+        self, root: str | Path, truth: Truth = "first", temporal_poses: bool = False
+    ) -> None:
+        self.root = Path(root)
+        self.truth = truth
+        self.temporal_poses = temporal_poses
+        self._paths = {
+            FrameId(sequence, int(path.stem), camera): path
+            for sequence, drive in _drives(self.root)
+            for camera, folder in enumerate(IMAGE_FOLDERS)
+            for path in list_images(drive / folder / "data")
+            if path.stem.isdigit()
+        }
+        if not self._paths:
+            raise FileNotFoundError(
+                f"{root}: expected images at <date>/<drive>/image_02/data/0000000000.png (or .jpg) "
+                "and found none; give the folder that holds date folders such as 2011_09_26"
+            )
+        super().__init__(self._paths)
+        self._rigs: dict[str, tuple[RigCamera, ...] | None] = {}
+        self._lidars: dict[str, Float64[np.ndarray, "4 4"] | None] = {}
+        self._motions: dict[tuple[str, int], DriveMotion] = {}
+
+    def image_path(self, frame: FrameId) -> Path:
+        return self._paths[frame]
+
+    def hint_path(self, frame: FrameId) -> PurePosixPath:
+        return PurePosixPath(frame.sequence, IMAGE_FOLDERS[frame.camera], f"{frame.index:010d}.png")
+
+    def rig(self, sequence: str) -> tuple[RigCamera, ...] | None:
+        date = _date(sequence)
+        if date not in self._rigs:
+            there = (self.root / date / CAMERA_FILE).is_file()
+            self._rigs[date] = read_rig(self.root / date) if there else None
+        return self._rigs[date]
+
+    def remarks(self) -> tuple[str, ...]:
+        drives = tuple(self.sequences)
+        checks: tuple[tuple[str, Callable[[str], bool]], ...] = (
+            (f"no {CAMERA_FILE}: no intrinsics, no stereo pose", self._lacks_rig),
+            ("no oxts: no speed", lambda drive: not (self.root / drive / "oxts").is_dir()),
+            (f"no depth ({self.truth})", self._lacks_depth),
+            (f"LiDAR sweeps without {LIDAR_FILE}: not usable", self._lacks_lidar_pose),
+            ("one camera only: no stereo", self._lacks_pair),
+        )
+        lacking = [(text, [drive for drive in drives if is_so(drive)]) for text, is_so in checks]
+        return tuple(
+            f"{text} in {len(names)} of {len(drives)} drives ({_shortened(names)})"
+            for text, names in lacking
+            if names
+        )
+
+    def target_to_source(
+        self, target: FrameId, source: FrameId
+    ) -> Float64[np.ndarray, "4 4"] | None:
+        if target.index == source.index:
+            return super().target_to_source(target, source)
+        if not self.temporal_poses or target.sequence != source.sequence:
+            return None
+        moved = FrameId(target.sequence, source.index, target.camera)
+        motion = self._motion(target).first_to_second(target.index, source.index)
+        if motion is None or source == moved:
+            return motion
+        across = super().target_to_source(moved, source)
+        return None if across is None else across @ motion
+
+    def distance(self, target: FrameId, source: FrameId) -> float:
+        return self._motion(target).distance(target.index, source.index)
+
+    def seconds(self, target: FrameId, source: FrameId) -> float:
+        return self._motion(target).seconds(target.index, source.index)
+
+    def has_depth(self, frame: FrameId) -> bool:
+        return self._truth_file(frame) is not None
+
+    def true_depth(self, frame: FrameId) -> Float32[np.ndarray, "h w"] | None:
+        """Measured depth along the camera's axis in metres at native size, 0 = none, or None.
+
+        Raises:
+            ValueError: the file is damaged or not of the image's size.
+        """
+        found = self._truth_file(frame)
+        if found is None:
+            return None
+        if found.suffix == ".bin":
+            return self._project(frame, found, camera_depth)
+        return self._read_truth(frame, found)
+
+    def eigen_depth(self, frame: FrameId) -> Float32[np.ndarray, "h w"] | None:
+        """Truth of the classic Eigen protocol, 0 = none, or None: the LiDAR's forward distance
+        (see `leadline.data.velodyne.eigen_depth`), else LiDAR as it came already projected.
+        """
+        sweep = self._path(frame, "velodyne")
+        if sweep.is_file() and self._lidar_to_rig(frame.sequence) is not None:
+            return self._project(frame, sweep, eigen_depth)
+        projected = self._path(frame, "projected")
+        return self._read_truth(frame, projected) if projected.is_file() else None
+
+    def _read_truth(self, frame: FrameId, path: Path) -> Float32[np.ndarray, "h w"]:
+        depth = read_depth(path, divide=DEPTH_PNG_DIVIDE)
+        if depth.shape != self.size(frame):
+            raise ValueError(
+                f"{path}: expected depth of the image's size {self.size(frame)} (h, w), "
+                f"got {depth.shape}; project the LiDAR again or remove the file"
+            )
+        return depth
+
+    def _project(
+        self, frame: FrameId, sweep: Path, form: Callable[..., Float32[np.ndarray, "h w"]]
+    ) -> Float32[np.ndarray, "h w"]:
+        camera = self.camera(frame)
+        lidar_to_rig = self._lidar_to_rig(frame.sequence)
+        if camera is None or lidar_to_rig is None:
+            raise ValueError(f"{sweep}: a LiDAR sweep needs {CAMERA_FILE} and {LIDAR_FILE}")
+        return form(read_points(sweep), lidar_to_rig, projection(camera), self.size(frame))
+
+    def _truth_file(self, frame: FrameId) -> Path | None:
+        for kind in self._kinds():
+            path = self._path(frame, kind)
+            usable = kind != "velodyne" or self._lidar_to_rig(frame.sequence) is not None
+            if usable and path.is_file():
+                return path
+        return None
+
+    def _kinds(self) -> tuple[str, ...]:
+        return tuple(_TRUTH_PATHS) if self.truth == "first" else (self.truth,)
+
+    def _path(self, frame: FrameId, kind: str) -> Path:
+        name = _TRUTH_PATHS[kind].format(index=frame.index, camera=IMAGE_FOLDERS[frame.camera])
+        return self.root / frame.sequence / name
+
+    def _lidar_to_rig(self, sequence: str) -> Float64[np.ndarray, "4 4"] | None:
+        date = _date(sequence)
+        if date not in self._lidars:
+            folder = self.root / date
+            there = (folder / CAMERA_FILE).is_file() and (folder / LIDAR_FILE).is_file()
+            self._lidars[date] = read_lidar_to_rig(folder) if there else None
+        return self._lidars[date]
+
+    def _motion(self, frame: FrameId) -> DriveMotion:
+        key = (frame.sequence, frame.camera)
+        if key not in self._motions:
+            self._motions[key] = DriveMotion(
+                self.root / frame.sequence, IMAGE_FOLDERS[frame.camera]
+            )
+        return self._motions[key]
+
+    def _lacks_rig(self, drive: str) -> bool:
+        return self.rig(drive) is None
+
+    def _lacks_depth(self, drive: str) -> bool:
+        frames = self.sequences[drive]
+        return not any(
+            self._path(frame, kind).parent.is_dir()
+            for frame in (frames[0], frames[-1])
+            for kind in self._kinds()
+        )
+
+    def _lacks_lidar_pose(self, drive: str) -> bool:
+        sweeps = (self.root / drive / "velodyne_points").is_dir()
+        return sweeps and self._lidar_to_rig(drive) is None
+
+    def _lacks_pair(self, drive: str) -> bool:
+        return len({frame.camera for frame in self.sequences[drive]}) == 1
+
+
+def _drives(root: Path) -> Iterator[tuple[str, Path]]:
+    for date in _folders(root):
+        for drive in _folders(date):
+            yield f"{date.name}/{drive.name}", drive
+
+
+def _folders(parent: Path) -> list[Path]:
+    if not parent.is_dir():
+        return []
+    return sorted(p for p in parent.iterdir() if p.is_dir() and not p.name.startswith("."))
+
+
+def _date(sequence: str) -> str:
+    return sequence.split("/")[0]
+
+
+def _shortened(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_NAMES_SHOWN])
+    rest = len(names) - _NAMES_SHOWN
+    return f"{shown} and {rest} more" if rest > 0 else shown

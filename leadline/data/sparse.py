@@ -1,0 +1,33 @@
+"""Maps with holes brought to another size: no value is ever made up between two others."""
+
+import numpy as np
+from jaxtyping import Float32, Int64
+
+from leadline.data.velodyne import nearest_per_pixel
+
+
+def scatter_depth(
+    depth: Float32[np.ndarray, "_ _"], size: tuple[int, int]
+) -> Float32[np.ndarray, "h w"]:
+    """Each measured pixel moved to the pixel of `size` (h, w) that covers its centre, the nearest
+    winning where several meet; 0 = none.
+    """
+    old_height, old_width = depth.shape
+    v, u = np.nonzero(depth > 0)
+    columns = ((u + 0.5) * (size[1] / old_width)).astype(np.int64)
+    rows = ((v + 0.5) * (size[0] / old_height)).astype(np.int64)
+    return nearest_per_pixel(np.stack([columns, rows], axis=1), depth[v, u], size)
+
+
+def resize_nearest(
+    values: Float32[np.ndarray, "_ _"], size: tuple[int, int]
+) -> Float32[np.ndarray, "h w"]:
+    """At each pixel of `size` (h, w) the value of the old pixel under its centre."""
+    rows = _old_indices(values.shape[0], size[0])
+    columns = _old_indices(values.shape[1], size[1])
+    picked: Float32[np.ndarray, "h w"] = values[np.ix_(rows, columns)]
+    return picked
+
+
+def _old_indices(old: int, new: int) -> Int64[np.ndarray, "_"]:
+    return ((np.arange(new) + 0.5) * (old / new)).astype(np.int64)

@@ -1,0 +1,159 @@
+"""The whole chain on the synthetic world, for a newcomer's eyes: make, match, train, measure."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from leadline.data.sources.base import FrameId, Source
+from leadline.data.sources.detect import open_source, source_config
+from leadline.data.splits import read_split
+from leadline.data.synthetic.generate import generate
+from leadline.data.synthetic.kinds import Kind
+from leadline.data.synthetic.settings import WorldSettings
+from leadline.evaluation.details import DetailedFrame, Details, score_details
+from leadline.evaluation.predictions import open_predictions, open_truth
+from leadline.evaluation.protocol import named_protocol
+from leadline.evaluation.results import Evaluation
+from leadline.evaluation.run import REPORT, evaluate_model
+from leadline.hints.generate import generate_hints
+from leadline.hints.jobs import source_jobs
+from leadline.hints.method import HintMethod
+from leadline.inference.model_callback import ModelFolder
+from leadline.report.elements import Facts, Section
+from leadline.training.recipe import as_yaml, build, read_recipe
+from leadline.training.run import fit
+
+THIN = (Kind.POLE, Kind.SIGN, Kind.FENCE, Kind.TRUNK)
+RECIPE, PROTOCOL = "demo", "eigen"
+
+
+@dataclass(frozen=True)
+class DemoSize:
+    """How much of everything."""
+
+    world: WorldSettings
+    hint_size: tuple[int, int]
+    """(h, w) at which stereo pairs are matched."""
+    overrides: tuple[str, ...] = ()
+
+
+FULL = DemoSize(
+    WorldSettings(drives=8, frames=20, size=(320, 96), velodyne=False), hint_size=(192, 640)
+)
+QUICK = DemoSize(
+    WorldSettings(drives=3, frames=4, size=(160, 48), velodyne=False),
+    hint_size=(96, 320),
+    overrides=(
+        *("--data.height=48", "--data.width=160", "--data.batch_size=2"),
+        *("--run.epochs=1", "--data.workers=0"),
+    ),
+)
+
+
+def run_demo(out: Path, quick: bool = False) -> Evaluation:
+    """Run every stage in the folder `out`; a stage that was finished before is not done again."""
+    size = QUICK if quick else FULL
+    console, start = Console(), time.monotonic()
+    world, hints, run = out / "world", out / "hints", out / "run"
+    console.rule("1 of 4  a stereo world")
+    console.print(str(generate(world, size.world)))
+    console.rule("2 of 4  hints from stereo matching")
+    source = open_source(world)
+    train, val, test = (
+        read_split(world / "splits" / f"{name}.txt") for name in ("train", "val", "test")
+    )
+    method = HintMethod(size=size.hint_size)
+    console.print(str(generate_hints(source_jobs(source, [*train, *val]).jobs, hints, method)))
+    console.rule("3 of 4  training")
+    model = _train(world, hints, run, size.overrides)
+    console.rule("4 of 4  evaluation on a drive that training never saw")
+    evaluation, details = _evaluate(model, world, source, test, out / "evaluation")
+    console.print(_table(evaluation, details))
+    console.print(f"hints, to look at:    {hints / 'contact_sheet.png'}")
+    console.print(f"training, to look at: {run / 'pictures'}")
+    console.print(f"report:               {out / 'evaluation' / REPORT}")
+    console.print(f"{time.monotonic() - start:.0f} s in all")
+    return evaluation
+
+
+def _train(world: Path, hints: Path, run: Path, overrides: Sequence[str]) -> Path:
+    data = {
+        "source": source_config(world),
+        "hints": str(hints),
+        "train_split": str(world / "splits" / "train.txt"),
+        "val_split": str(world / "splits" / "val.txt"),
+    }
+    config = read_recipe(RECIPE, {"data": data}, overrides)
+    batches, module, settings = build(config)
+    text = as_yaml(config)
+    model = ModelFolder(run / "model", RECIPE, text)
+    fit(module, batches, settings, run, text, [model])
+    return model.folder
+
+
+def _evaluate(
+    model: Path, world: Path, source: Source, test: Sequence[FrameId], out: Path
+) -> tuple[Evaluation, Details]:
+    found: list[Details] = []
+
+    def detail_section(predictions: Path, truth: Path) -> list[Section]:
+        frames = _detailed_frames(source, test, world, predictions, truth)
+        found.append(score_details(frames, named_protocol(PROTOCOL)))
+        return [Section("Details", (Facts(_words(found[0])),))]
+
+    split = world / "splits" / "test_left.txt"
+    split.write_text("".join(f"{frame}\n" for frame in test if frame.camera == 0))
+    evaluation = evaluate_model(
+        model, world, out, split=split, protocol=PROTOCOL, extra=detail_section
+    )
+    return evaluation, found[0]
+
+
+def _detailed_frames(
+    source: Source, test: Sequence[FrameId], world: Path, predictions: Path, truth: Path
+) -> Iterator[DetailedFrame]:
+    predicted, true = open_predictions(predictions)[0], open_truth(truth)
+    for frame in test:
+        camera, baseline = source.camera(frame), source.baseline(frame.sequence)
+        if frame.camera != 0 or camera is None or baseline is None:
+            continue
+        kinds = np.asarray(cv2.imread(str(_kinds_path(world, frame)), cv2.IMREAD_UNCHANGED))
+        yield DetailedFrame(
+            prediction=predicted.read(str(frame)),
+            truth=true.read(str(frame)),
+            thin=np.isin(kinds, THIN),
+            focal=float(camera.intrinsics[0, 0]),
+            baseline=baseline,
+        )
+
+
+def _kinds_path(world: Path, frame: FrameId) -> Path:
+    return world / frame.sequence / "kinds" / "image_02" / f"{frame.index:010d}.png"
+
+
+def _words(details: Details) -> dict[str, str]:
+    return {
+        "Abs Rel on poles, signs, fences and trunks": f"{details.thin_abs_rel:.3f}",
+        "Abs Rel where the right camera sees nothing": f"{details.hidden_abs_rel:.3f}",
+        "F1 of the outlines of depth": f"{details.edge_f1:.3f}",
+    }
+
+
+def _table(evaluation: Evaluation, details: Details) -> Table:
+    table = Table(title="metres, no median scaling")
+    table.add_column("")
+    for heading in ("Abs Rel", "RMSE", "a1"):
+        table.add_column(heading, justify="right")
+    rows = {"the network": evaluation.mean, **evaluation.guesses}
+    for name, mean in rows.items():
+        figures = (mean.abs_rel, mean.rmse, mean.a1)
+        table.add_row(name, *(f"{figure:.3f}" for figure in figures))
+    for name, figure in _words(details).items():
+        table.add_row(name, figure, "", "")
+    return table

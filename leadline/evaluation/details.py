@@ -1,0 +1,61 @@
+"""What a mean over all pixels hides: thin things, occlusions, outlines. For exact truth only."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from leadline.evaluation.edges import edge_score
+from leadline.evaluation.protocol import Protocol, resized_depth
+from leadline.evaluation.regions import exact_disparity, hidden_from_right
+from leadline.metrics import region_abs_rel
+
+
+@dataclass(frozen=True, slots=True)
+class DetailedFrame:
+    """One left image with everything that is known of it."""
+
+    prediction: Float[np.ndarray, "_ _"]
+    """Metres, at any size."""
+    truth: Float[np.ndarray, "h w"]
+    thin: Bool[np.ndarray, "h w"]
+    """Pixels of poles, signs, fences, trunks."""
+    focal: float
+    """Pixels of the truth's width."""
+    baseline: float
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """Figures of regions, each the mean over the images that have such a region."""
+
+    thin_abs_rel: float
+    hidden_abs_rel: float
+    """Of pixels that something nearer hides from the right camera."""
+    edge_f1: float
+
+
+def score_details(frames: Iterable[DetailedFrame], protocol: Protocol) -> Details:
+    """Score the regions of frames with dense, exact truth.
+
+    Raises:
+        ValueError: no frame has such a region.
+    """
+    thin: list[float] = []
+    hidden: list[float] = []
+    edges: list[float] = []
+    for frame in frames:
+        height, width = frame.truth.shape
+        dense = resized_depth(frame.prediction, height, width)
+        scored = protocol.mask(frame.truth)
+        clamped = dense.copy()
+        clamped[scored] = protocol.clamp(dense[scored])
+        disparity = exact_disparity(frame.truth, frame.focal, frame.baseline)
+        for region, found in ((frame.thin, thin), (hidden_from_right(disparity), hidden)):
+            if (region & scored).any():
+                found.append(region_abs_rel(clamped, frame.truth, region & scored))
+        edges.append(edge_score(dense, frame.truth).f1)
+    if not (thin and hidden and edges):
+        raise ValueError("expected frames with thin things and occlusions, found none")
+    return Details(float(np.mean(thin)), float(np.mean(hidden)), float(np.mean(edges)))

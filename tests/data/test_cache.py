@@ -1,0 +1,130 @@
+import os
+import pickle
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from data.tiny_trees import SEQUENCE, cut_short, write_drive, write_image, write_kitti
+
+from leadline.data import cache as cache_module
+from leadline.data.cache import Filled, ImageCache, fill_cache
+from leadline.data.dataset import DepthDataset
+from leadline.data.images import load_image
+from leadline.data.sources.base import FrameId
+from leadline.data.sources.kitti import KittiRaw
+from leadline.types import STEREO, TARGET
+
+HALF = (12, 32)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> KittiRaw:
+    return KittiRaw(write_kitti(tmp_path / "kitti"))
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache_module, "FRAMES_PER_CHUNK", 2)
+
+
+def test_the_cache_holds_what_would_be_decoded(source: KittiRaw, tmp_path: Path) -> None:
+    assert fill_cache(source, tmp_path / "c", HALF) == Filled(written=8, kept=0)
+    cache = ImageCache(source, tmp_path / "c", HALF)
+    assert len(cache) == 8
+    cache = pickle.loads(pickle.dumps(cache))
+    for frame in source.frames:
+        expected = load_image(source.image_path(frame), HALF, source.size(frame))
+        assert torch.equal(cache.image(frame), expected)
+    assert cache.image(FrameId("elsewhere", 0)) is None
+    with_cache = DepthDataset(source, source.frames, (STEREO,), HALF, cache=cache)[0]
+    without = DepthDataset(source, source.frames, (STEREO,), HALF)[0]
+    for offset in (TARGET, STEREO):
+        assert torch.equal(with_cache.images[offset], without.images[offset])
+
+
+def test_a_data_set_reads_the_cache_and_not_the_file(source: KittiRaw, tmp_path: Path) -> None:
+    fill_cache(source, tmp_path / "c", HALF)
+    dataset = DepthDataset(
+        source, source.frames, (STEREO,), HALF, cache=ImageCache(source, tmp_path / "c", HALF)
+    )
+    expected = dataset[0].images[TARGET]
+    source.image_path(source.frames[0]).unlink()
+    assert torch.equal(dataset[0].images[TARGET], expected)
+
+
+def test_a_second_run_keeps_and_a_stopped_one_goes_on(source: KittiRaw, tmp_path: Path) -> None:
+    fill_cache(source, tmp_path / "c", HALF)
+    assert fill_cache(source, tmp_path / "c", HALF) == Filled(written=0, kept=8)
+    files = sorted((tmp_path / "c").rglob("*.npy"))
+    assert len(files) == 4
+    files[0].unlink()
+    assert fill_cache(source, tmp_path / "c", HALF) == Filled(written=2, kept=6)
+
+
+def test_a_changed_image_is_stale_and_replaced(source: KittiRaw, tmp_path: Path) -> None:
+    fill_cache(source, tmp_path / "c", HALF)
+    frame = FrameId(SEQUENCE, 0, 0)
+    write_image(source.image_path(frame), seed=999)
+    cache = ImageCache(source, tmp_path / "c", HALF)
+    assert cache.image(frame) is None
+    assert len(cache) == 6
+    assert fill_cache(source, tmp_path / "c", HALF) == Filled(written=2, kept=6)
+    expected = load_image(source.image_path(frame), HALF, source.size(frame))
+    assert torch.equal(ImageCache(source, tmp_path / "c", HALF).image(frame), expected)
+    assert len(list((tmp_path / "c").rglob("*.npy"))) == 4
+
+
+def test_a_touched_image_is_stale(source: KittiRaw, tmp_path: Path) -> None:
+    fill_cache(source, tmp_path / "c", HALF)
+    os.utime(source.image_path(source.frames[0]), ns=(1, 1))
+    assert len(ImageCache(source, tmp_path / "c", HALF)) == 6
+
+
+def test_other_sizes_live_side_by_side(source: KittiRaw, tmp_path: Path) -> None:
+    fill_cache(source, tmp_path / "c", HALF)
+    assert len(ImageCache(source, tmp_path / "c", (6, 16))) == 0
+    fill_cache(source, tmp_path / "c", (6, 16))
+    assert len(ImageCache(source, tmp_path / "c", HALF)) == 8
+
+
+def test_another_way_of_resizing_makes_it_stale(
+    source: KittiRaw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill_cache(source, tmp_path / "c", HALF)
+    monkeypatch.setattr(cache_module, "RESIZING", "other")
+    assert len(ImageCache(source, tmp_path / "c", HALF)) == 0
+
+
+def test_several_workers_write_the_same(source: KittiRaw, tmp_path: Path) -> None:
+    fill_cache(source, tmp_path / "one", HALF)
+    fill_cache(source, tmp_path / "two", HALF, workers=2)
+    names = [sorted(p.name for p in (tmp_path / w).rglob("*.npy")) for w in ("one", "two")]
+    assert names[0] == names[1]
+    for path in (tmp_path / "one").rglob("*.npy"):
+        assert (
+            path.read_bytes()
+            == (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes()
+        )
+
+
+def test_damaged_images_are_left_out_or_named(tmp_path: Path) -> None:
+    root = write_drive(tmp_path / "kitti").parents[1]
+    cut_short(root / SEQUENCE / "image_02/data/0000000001.png")
+    source = KittiRaw(root)
+    assert fill_cache(source, tmp_path / "c", HALF).written == 7
+    broken = root / SEQUENCE / "image_03/data/0000000001.png"
+    data = bytearray(broken.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 40] = bytes(40)
+    broken.write_bytes(data)
+    with pytest.raises(ValueError, match=re.escape(str(broken))):
+        fill_cache(KittiRaw(root), tmp_path / "c", HALF)
+    assert not list((tmp_path / "c").rglob("*.part*"))
+
+
+def test_too_little_space_is_said_before_anything_is_written(
+    source: KittiRaw, tmp_path: Path
+) -> None:
+    with pytest.raises(OSError, match=r"the cache needs .* GB and .* GB are free"):
+        fill_cache(source, tmp_path / "c", (10**7, 10**7))
+    assert not list((tmp_path / "c").rglob("*.npy"))

@@ -1,0 +1,161 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as stnp
+from PIL import Image
+
+from leadline.data.depth_files import (
+    is_current,
+    read_depth,
+    read_disparity,
+    read_settings,
+    write_depth,
+    write_disparity,
+)
+
+MAPS = stnp.arrays(
+    np.float32,
+    stnp.array_shapes(min_dims=2, max_dims=2, max_side=7),
+    elements=st.floats(0, 300, width=32),
+)
+
+
+def slow_steps(value: float, per_unit: int) -> int:
+    if value == 0:
+        return 0
+    steps = max(1, round(value * per_unit))
+    return steps if steps <= 65535 else 0
+
+
+@given(MAPS)
+def test_disparity_is_kept_to_half_a_step_and_missing_stays_missing(
+    tmp_path_factory: pytest.TempPathFactory, disparity: np.ndarray
+) -> None:
+    path = tmp_path_factory.mktemp("d") / "a.png"
+    beyond = write_disparity(path, disparity, {})
+    expected = np.array([[slow_steps(float(v), 256) for v in row] for row in disparity]) / 256
+    np.testing.assert_array_equal(read_disparity(path), expected)
+    assert beyond == ((disparity > 0) & (expected == 0)).sum()
+
+
+@given(MAPS, st.sampled_from([256, 1000]))
+def test_depth_png_is_kept_to_half_a_step(
+    tmp_path_factory: pytest.TempPathFactory, depth: np.ndarray, divide: int
+) -> None:
+    path = tmp_path_factory.mktemp("d") / "a.png"
+    beyond = write_depth(path, depth, divide)
+    expected = np.array([[slow_steps(float(v), divide) for v in row] for row in depth]) / divide
+    np.testing.assert_allclose(read_depth(path, divide), expected, rtol=1e-6)
+    assert beyond == ((depth > 0) & (expected == 0)).sum()
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+def test_float_formats_keep_depth_exactly(tmp_path: Path, suffix: str) -> None:
+    depth = np.array([[0, 1e-4, 540.25]], np.float32)
+    assert write_depth(tmp_path / f"a{suffix}", depth) == 0
+    np.testing.assert_array_equal(read_depth(tmp_path / f"a{suffix}"), depth)
+
+
+def test_maps_of_other_origin_are_read(tmp_path: Path) -> None:
+    depth = np.array([[0, 2.5]], np.float32)
+    np.savez(tmp_path / "a.npz", velodyne_depth=depth)
+    np.save(tmp_path / "a.npy", depth[None].astype(np.float64))
+    cv2.imwrite(str(tmp_path / "a.png"), (depth * 256).astype(np.uint16))
+    for name in ("a.npz", "a.npy", "a.png"):
+        np.testing.assert_array_equal(read_depth(tmp_path / name, divide=256), depth)
+
+
+def test_png_is_readable_by_others_and_holds_disparity_times_256(tmp_path: Path) -> None:
+    write_disparity(tmp_path / "a.png", np.array([[0, 1.5, 160]], np.float32), {"mode": "valid"})
+    raw = cv2.imread(str(tmp_path / "a.png"), cv2.IMREAD_UNCHANGED)
+    assert raw is not None
+    assert raw.dtype == np.uint16
+    assert raw.tolist() == [[0, 384, 40960]]
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.info["mode"] == "valid"
+
+
+def test_settings_come_back_and_decide_what_is_current(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "a.png"
+    settings = {"mode": "valid", "resize": "Lanczos, 1024x320", "camera": "gauche, n° 2 → 右"}
+    assert not is_current(path, settings)
+    write_disparity(path, np.ones((2, 3), np.float32), settings)
+    assert read_settings(path) == settings
+    assert is_current(path, settings)
+    assert is_current(path, {"mode": "valid"})
+    assert not is_current(path, {"mode": "published"})
+    assert not is_current(path, settings | {"seed": "1"})
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -1.0])
+@pytest.mark.parametrize("name", ["a.png", "a.npy", "a.npz"])
+def test_senseless_values_are_refused_and_leave_no_file(
+    tmp_path: Path, name: str, bad: float
+) -> None:
+    values = np.array([[1.0, bad]], np.float32)
+    with pytest.raises(ValueError, match=r"a\.\w+: depth must be finite"):
+        write_depth(tmp_path / name, values)
+    with pytest.raises(ValueError, match=r"a\.png: disparity must be finite"):
+        write_disparity(tmp_path / "a.png", values, {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_truncation_and_flipped_bit_is_noticed(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    disparity = rng.uniform(0, 200, (12, 16)).astype(np.float32)
+    path = tmp_path / "a.png"
+    write_disparity(path, disparity, {"mode": "valid"})
+    whole, exact = path.read_bytes(), read_disparity(path)
+    for length in rng.integers(0, len(whole), 20):
+        path.write_bytes(whole[:length])
+        assert not is_current(path, {"mode": "valid"})
+        with pytest.raises(ValueError, match=r"a\.png: damaged"):
+            read_disparity(path)
+    for place in rng.integers(whole.index(b"IDAT") + 4, len(whole) - 16, 40):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << rng.integers(8)
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"a\.png: damaged"):
+            read_disparity(path)
+    path.write_bytes(whole)
+    np.testing.assert_array_equal(read_disparity(path), exact)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".npy", ".npz"])
+def test_damaged_or_absent_depth_is_named(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"frame7{suffix}"
+    with pytest.raises(FileNotFoundError, match="frame7"):
+        read_depth(path)
+    write_depth(path, np.ones((40, 40), np.float32))
+    for content in (b"", b"no picture", path.read_bytes()[:60]):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"frame7\.\w+: damaged"):
+            read_depth(path)
+
+
+def test_what_is_no_depth_is_refused(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "eight.png"), np.ones((4, 4), np.uint8))
+    np.save(tmp_path / "volume.npy", np.ones((2, 3, 4)))
+    np.save(tmp_path / "pickled.npy", np.array([{}]), allow_pickle=True)
+    np.save(tmp_path / "negative.npy", -np.ones((3, 4)))
+    np.savez(tmp_path / "two.npz", a=np.ones((2, 2)), b=np.ones((2, 2)))
+    for name, words in {
+        "eight.png": "expected a 16-bit PNG",
+        "volume.npy": "expected one map",
+        "pickled.npy": "damaged",
+        "negative.npy": "must be finite",
+        "two.npz": r"named 'depth' or a single one, got \['a', 'b'\]",
+        "photo.jpg": "expected a depth file named",
+    }.items():
+        with pytest.raises(ValueError, match=rf"{name}: .*{words}"):
+            read_depth(tmp_path / name)
+
+
+def test_a_forgotten_divide_is_noticed(tmp_path: Path) -> None:
+    write_depth(tmp_path / "a.png", np.full((2, 2), 30.0), divide=256)
+    with pytest.raises(ValueError, match="read it with divide=256"):
+        read_depth(tmp_path / "a.png", divide=1000)

@@ -1,0 +1,107 @@
+"""Every recipe is complete, is built as it says, and takes a step in which everything learns."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from jsonargparse import ArgumentParser, Namespace
+from scenes import NEXT, plane_batch
+
+from leadline.recipes import recipe_names, recipe_text
+from leadline.training.module import DepthTraining
+from leadline.training.recipe import as_yaml, read_recipe, recipe_parser
+from leadline.training.step import training_step
+from leadline.training.supply import supplied_by_predictor
+from leadline.types import STEREO, Batch, Offset
+
+SOURCE = {"class_path": "leadline.data.sources.folder.ImageFolder", "init_args": {"root": "photos"}}
+SMALL = ["--data.height=64", "--data.width=96", "--data.batch_size=2"]
+OFFLINE = "--model.predictor.init_args.depth.init_args.weights=none"
+OFFLINE_POSE = "--model.predictor.init_args.pose.init_args.weights=none"
+
+
+def config_of(name: str, *overrides: str) -> Namespace:
+    offline = [OFFLINE]
+    if "SeparateResNetPose" in recipe_text(name):
+        offline.append(OFFLINE_POSE)
+    return read_recipe(name, {"data": {"source": SOURCE}}, [*offline, *overrides])
+
+
+def built(name: str) -> DepthTraining:
+    parser = ArgumentParser()
+    parser.add_class_arguments(DepthTraining, "model")
+    model: DepthTraining = parser.instantiate(Namespace(model=config_of(name).model)).model
+    return model
+
+
+def batch_for(frames: list[Any]) -> Batch:
+    """A batch as the recipe's frames ask for: the stereo pose known, motion unknown."""
+    sources = tuple(Offset.parse(frame) for frame in frames if frame != 0)
+    batch = plane_batch(size=(64, 96), sources=(STEREO, NEXT))
+    assert batch.intrinsics is not None
+    look = {offset: STEREO if offset == STEREO else NEXT for offset in sources}
+    target = next(iter(batch.images))
+    images = {target: batch.images[target]} | {o: batch.images[look[o]] for o in sources}
+    return replace(
+        batch,
+        images=images,
+        inputs=images,
+        available={offset: torch.ones(2, dtype=torch.bool) for offset in images},
+        intrinsics=dict.fromkeys(images, batch.intrinsics[target]),
+        known_poses={o: batch.known_poses[o] for o in sources if o == STEREO},
+        hint=batch.hint if STEREO in sources else None,
+    )
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_one_step_reaches_every_parameter(name: str) -> None:
+    torch.manual_seed(0)
+    module = built(name)
+    recipe = yaml.safe_load(recipe_text(name))
+    batch = batch_for(recipe["data"]["frames"])
+    offered = supplied_by_predictor(module.predictor) | {"predicted", "identity"}
+    module.objective.check(offered | ({"hint"} if batch.hint is not None else set()))
+    step = training_step(module.predictor, module.explainer, module.objective, batch)
+    step.loss.backward()
+    assert step.loss.isfinite()
+    idle = [n for n, p in module.predictor.named_parameters() if p.grad is None]
+    assert not idle
+    assert module.configure_optimizers()
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_recipe_says_what_it_is_and_where_it_departs(name: str) -> None:
+    head = [line for line in recipe_text(name).splitlines() if line.startswith("#")]
+    assert any("[" in line for line in head)
+    assert any("Departures:" in line for line in head)
+
+
+def test_the_complete_configuration_gives_the_same_run_again() -> None:
+    config = config_of("depth_hints_s", *SMALL)
+    again = recipe_parser().parse_object(yaml.safe_load(as_yaml(config)))
+    assert as_yaml(again) == as_yaml(config)
+    assert config.data.batch_size == 2
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["--data.batchsize=4"], "batchsize"),
+        (["--model.objective.hint.weigth=2"], "weigth"),
+        (["--data.batch_size=four"], "batch_size"),
+        (["--run.precision=int8"], "int8"),
+    ],
+)
+def test_a_misspelt_setting_is_named_in_one_line(overrides: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message) as error:
+        config_of("depth_hints_s", *overrides)
+    assert "\n" not in str(error.value)
+
+
+def test_an_unknown_recipe_brings_the_nearest_name() -> None:
+    with pytest.raises(ValueError, match="did you mean depth_hints_s"):
+        recipe_text("depth_hint_s")
+    with pytest.raises(ValueError, match="there are depth_hints_ms"):
+        recipe_text("zzz")

@@ -1,0 +1,130 @@
+"""The training step by itself: it learns, it stops at nonsense, and two processes are one."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import torch.multiprocessing as mp
+from scenes import plane_batch
+from torch import Tensor, distributed, nn
+
+from leadline.losses.proxy import ProxySupervision
+from leadline.losses.reprojection import Reprojection
+from leadline.losses.term import Objective, Weighted
+from leadline.synthesis.errors import Explainer
+from leadline.training.step import NonFiniteLoss, training_step
+from leadline.types import STEREO, TARGET, Batch, Predictions
+
+
+class Plane(nn.Module):
+    """A predictor of one number: the inverse depth of everything, seen through the batch's mean."""
+
+    def __init__(self, depth: float) -> None:
+        super().__init__()
+        self.inverse_depth = nn.Parameter(torch.tensor(1 / depth))
+
+    def forward(self, batch: Batch) -> Predictions:
+        shape = (len(batch), 1, *batch.size)
+        return Predictions(
+            depth={TARGET: {0: 1 / self.inverse_depth.expand(shape)}},
+            poses={offset: batch.known_poses[offset] for offset in batch.sources},
+        )
+
+
+def objective() -> Objective:
+    return Objective(
+        {
+            "reprojection": Weighted(Reprojection(average_over="kept", hint_competes=True)),
+            "hint": Weighted(ProxySupervision()),
+        }
+    )
+
+
+def test_training_finds_the_depth_of_a_plane() -> None:
+    batch = plane_batch(count=1)
+    predictor = Plane(14.0)
+    optimiser = torch.optim.Adam(predictor.parameters(), lr=2e-3)
+    for _ in range(60):
+        optimiser.zero_grad()
+        training_step(predictor, Explainer(), objective(), batch).loss.backward()
+        optimiser.step()
+    assert 1 / predictor.inverse_depth.item() == pytest.approx(10.0, rel=0.02)
+
+
+def test_a_loss_that_is_not_a_number_names_its_term_and_frames() -> None:
+    batch = plane_batch()
+    images = {o: image.clone() for o, image in batch.images.items()}
+    images[STEREO][1, 0, 3, 3] = torch.nan
+    broken = replace(batch, images=images)
+    with pytest.raises(NonFiniteLoss, match=r"objective\.reprojection .* plane 0, plane 1"):
+        training_step(Plane(10.0), Explainer(), objective(), broken)
+
+
+def halves(batch: Batch) -> list[Batch]:
+    def part(index: int) -> Batch:
+        tensors = batch.map_tensors(lambda t: t[index : index + 1])
+        return replace(tensors, ids=batch.ids[index : index + 1])
+
+    return [part(0), part(1)]
+
+
+def uneven_batch() -> Batch:
+    """Two samples of which one has hints on a third of its pixels only."""
+    batch = plane_batch()
+    assert batch.hint is not None
+    hint = batch.hint.clone()
+    hint[1, :, 8:] = 0
+    return replace(batch, hint=hint)
+
+
+def gradient_of(predictor: Plane) -> Tensor:
+    assert predictor.inverse_depth.grad is not None
+    return predictor.inverse_depth.grad
+
+
+def pooled_gradient() -> Tensor:
+    """Of both halves in one process: sums and counts added before they are divided."""
+    predictor, weights = Plane(13.0), objective()
+    steps = [
+        training_step(predictor, Explainer(), weights, half) for half in halves(uneven_batch())
+    ]
+    pooled = {
+        name: replace(
+            value,
+            sum=value.sum + steps[1].parts[name].sum,
+            count=value.count + steps[1].parts[name].count,
+        )
+        for name, value in steps[0].parts.items()
+    }
+    weights.total(pooled).backward()
+    return gradient_of(predictor)
+
+
+def rank_gradient(rank: int, folder: str) -> None:
+    torch.set_num_threads(1)
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2
+    )
+    predictor = nn.parallel.DistributedDataParallel(Plane(13.0))
+    half = halves(uneven_batch())[rank]
+    training_step(predictor, Explainer(), objective(), half).loss.backward()
+    torch.save(gradient_of(predictor.module), f"{folder}/gradient_{rank}.pt")
+    distributed.destroy_process_group()
+
+
+def test_two_processes_get_the_gradient_of_one(tmp_path: Path) -> None:
+    mp.spawn(rank_gradient, args=(str(tmp_path),), nprocs=2)
+    gradients = [torch.load(tmp_path / f"gradient_{rank}.pt", weights_only=True) for rank in (0, 1)]
+    torch.testing.assert_close(gradients[0], gradients[1])
+    torch.testing.assert_close(gradients[0], pooled_gradient())
+
+
+def test_where_counts_are_equal_it_is_the_mean_of_the_gradients_of_the_halves() -> None:
+    batch, gradients = plane_batch(), []
+    plain = Objective({"reprojection": Weighted(Reprojection(automask=False))})
+    for part in (batch, *halves(batch)):
+        predictor = Plane(13.0)
+        training_step(predictor, Explainer(), plain, part).loss.backward()
+        gradients.append(gradient_of(predictor))
+    torch.testing.assert_close(gradients[0], (gradients[1] + gradients[2]) / 2)
