@@ -21,6 +21,17 @@ def jitter_colours(
     Departure: [monodepth2] draws the order of the four at random for each item; here it is fixed
     as named, so that a batch is one computation.
     """
+    if images.device.type == "cpu" and images.dtype == torch.float32:
+        from leadline.data.compiled_jitter import jitter_on_cpu
+
+        return jitter_on_cpu(images, factors)
+    return jitter_by_formula(images, factors)
+
+
+def jitter_by_formula(
+    images: Float[Tensor, "b 3 h w"], factors: Float[Tensor, "b 4"]
+) -> Float[Tensor, "b 3 h w"]:
+    """`jitter_colours` in plain tensors, on any device."""
     brightness, contrast, saturation, hue = factors[:, :, None, None, None].unbind(1)
     changed = (images * brightness).clamp(0, 1)
     changed = _blend(changed, _luma(changed).mean(dim=(-2, -1), keepdim=True), contrast)

@@ -19,7 +19,7 @@ from leadline.data.augment import (
     swap_and_mirror,
 )
 from leadline.data.collate import collate
-from leadline.data.colour_jitter import jitter_colours
+from leadline.data.colour_jitter import jitter_by_formula, jitter_colours
 from leadline.geometry.pose import pose_from_rotvec, stereo_pose
 from leadline.geometry.warp import warp_by_depth
 from leadline.types import STEREO, TARGET, Offset, Sample
@@ -189,3 +189,16 @@ def test_all_frames_of_an_item_share_one_draw_and_images_stay_clean() -> None:
 def test_without_jitter_inputs_are_the_images() -> None:
     batch = apply_jitter(collate([random_sample(0)]))
     assert batch.inputs is batch.images
+
+
+@given(st.integers(0, 2**31))
+def test_the_compiled_jitter_gives_the_numbers_of_the_formulas(seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.rand(3, 3, 7, 9, generator=generator)
+    images[0, :, :2] = images[0, :1, :2]  # grey: no hue
+    factors = torch.rand(3, 4, generator=generator) * 0.4 + 0.8
+    factors[:, 3] -= 1
+    factors[2] = torch.tensor([1.0, 1.0, 1.0, 0.0])
+    expected = jitter_by_formula(images, factors)
+    torch.testing.assert_close(jitter_colours(images, factors), expected, atol=2e-5, rtol=0)
+    assert torch.equal(jitter_colours(images, factors)[2], images[2])
