@@ -1,0 +1,100 @@
+"""A Hugging Face backbone as a feature pyramid with known strides and channels."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from leadline.networks.pyramids import ResNetPyramid, pyramid_of
+from leadline.networks.weights import Weights, build_network
+
+MONODEPTH_MEAN = 0.45
+MONODEPTH_STD = 0.225
+"""The one mean and deviation that [monodepth2] subtracts and divides by in front of its ResNets."""
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+"""The customary constants of ImageNet, for all other backbones."""
+
+LEAST_PIXELS = 2
+"""Rows and columns of the coarsest map that reflection padding and batch norm cannot do without."""
+
+
+class Backbone(nn.Module):
+    """Images in [0, 1] of any size -> maps from fine to coarse, at `strides`, with `channels`.
+
+    The backbone normalises its input, and extends it to the right and below, by repeating the last
+    pixels, to a multiple of its coarsest stride: a map at stride s has ceil(h / 32) * 32 / s rows.
+    Pixel coordinates stay as they are.
+
+    Args:
+        name: a preset (see `leadline.networks.architectures.PRESETS`), a folder with the
+            config.json of a transformers model, or a hub id.
+        weights: `hub`, `none` (random) or a folder with model.safetensors.
+        in_images: how many RGB images stand side by side in the channels of the input.
+        frozen_batch_norm: keep statistics and affine weights of all batch norms as they were
+            loaded, for batches too small to measure them.
+
+    Raises:
+        ValueError: there is no such backbone, or the weights are those of another one.
+        FileNotFoundError: the weights are not where they should be.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        name: str,
+        weights: Weights,
+        in_images: int = 1,
+        frozen_batch_norm: bool = False,
+    ) -> None:
+        super().__init__()
+        self.pyramid = pyramid_of(build_network(name, weights, in_images))
+        self.strides = self.pyramid.strides
+        self.channels = self.pyramid.channels
+        self.frozen_batch_norm = frozen_batch_norm
+        mean, std = IMAGENET_MEAN, IMAGENET_STD
+        if isinstance(self.pyramid, ResNetPyramid):
+            mean, std = (MONODEPTH_MEAN,) * 3, (MONODEPTH_STD,) * 3
+        # Constants, not weights: they stay out of checkpoints.
+        self.register_buffer("mean", _per_channel(mean, in_images), persistent=False)
+        self.register_buffer("std", _per_channel(std, in_images), persistent=False)
+        if frozen_batch_norm:
+            self._freeze_batch_norms(name)
+
+    def forward(self, images: Float[Tensor, "b c h w"]) -> list[Float[Tensor, "b _ _ _"]]:
+        padded = _pad_to_multiple((images - self.mean) / self.std, self.strides[-1])
+        # Convolutions on CPUs are a fifth faster when the channels of a pixel lie together.
+        maps: list[Tensor] = self.pyramid(padded.contiguous(memory_format=torch.channels_last))
+        return maps
+
+    def train(self, mode: bool = True) -> "Backbone":
+        super().train(mode)
+        if self.frozen_batch_norm:
+            for norm in self._batch_norms():
+                norm.eval()
+        return self
+
+    def _freeze_batch_norms(self, name: str) -> None:
+        norms = self._batch_norms()
+        if not norms:
+            raise ValueError(f"frozen_batch_norm: {name} has no batch norm; leave the option out")
+        for norm in norms:
+            norm.eval().requires_grad_(False)
+
+    def _batch_norms(self) -> list[nn.BatchNorm2d]:
+        return [module for module in self.modules() if isinstance(module, nn.BatchNorm2d)]
+
+
+def _per_channel(values: tuple[float, ...], in_images: int) -> Float[Tensor, "c 1 1"]:
+    return torch.tensor(values * in_images)[:, None, None]
+
+
+def _pad_to_multiple(images: Float[Tensor, "b c _ _"], stride: int) -> Float[Tensor, "b c h w"]:
+    height, width = images.shape[-2:]
+    rows, columns = (max(-(-side // stride), LEAST_PIXELS) * stride for side in (height, width))
+    if (rows, columns) == (height, width):
+        return images
+    return functional.pad(images, (0, columns - width, 0, rows - height), mode="replicate")

@@ -1,0 +1,116 @@
+"""One image -> its depth, and what else is asked of it: backbone, decoder and heads in a row."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from leadline.networks.backbone import Backbone
+from leadline.networks.decoders.skip import SkipDecoder
+from leadline.networks.heads import bounded_depth, bounded_log_scale
+from leadline.networks.weights import Weights
+
+DEPTH, UNCERTAINTY, EXPLAINABILITY = "depth", "uncertainty", "explainability"
+
+
+@dataclass(frozen=True)
+class RawDepth:
+    """What a depth network says of a batch of images, by scale, finest first; `None` unless made.
+
+    The map of scale s has ceil(h / 2^s) rows of 2^s pixels each; where 2^s does not divide h, the
+    last one reaches beyond the image.
+    """
+
+    depth: Mapping[int, Float[Tensor, "b 1 _ _"]]
+    """In network units."""
+    uncertainty: Mapping[int, Float[Tensor, "b 1 _ _"]] | None = None
+    """u in exp(-u) * residual + u."""
+    explainability: Mapping[int, Float[Tensor, "b n _ _"]] | None = None
+    """Logits of the predictive mask, one channel per source."""
+
+
+class DepthNetwork(nn.Module):
+    """The depth network of [monodepth2] on any backbone: U-shaped, depth bounded, four scales.
+
+    Weights that do not come with the backbone start as torch makes them, so that the first depths
+    lie near the harmonic middle of the range (0.2 for 0.1 to 100).
+
+    Args:
+        backbone: name of the backbone, see `Backbone`.
+        weights: `hub`, `none` (random) or a folder with model.safetensors.
+        frozen_batch_norm: see `Backbone`.
+        minimum_depth: least depth, in network units.
+        maximum_depth: greatest depth, in network units.
+        uncertainty: also predict the log-scale of the depth residual, by heads beside those of
+            depth [depth-hints].
+        explained_sources: with n > 0, also predict a mask for each of n sources, by a decoder of
+            its own [sfmlearner].
+
+    Raises:
+        ValueError: the range is empty, or the backbone cannot be built as asked.
+        FileNotFoundError: the weights are not where they should be.
+    """
+
+    def __init__(
+        self,
+        backbone: str,
+        weights: Weights,
+        frozen_batch_norm: bool = False,
+        minimum_depth: float = 0.1,
+        maximum_depth: float = 100.0,
+        uncertainty: bool = False,
+        explained_sources: int = 0,
+    ) -> None:
+        super().__init__()
+        if not 0 < minimum_depth < maximum_depth:
+            raise ValueError(
+                "depth: expected 0 < minimum_depth < maximum_depth in network units, "
+                f"got {minimum_depth} and {maximum_depth}"
+            )
+        self.minimum_depth = minimum_depth
+        self.maximum_depth = maximum_depth
+        self.backbone = Backbone(backbone, weights, frozen_batch_norm=frozen_batch_norm)
+        strides, channels = self.backbone.strides, self.backbone.channels
+        heads = {DEPTH: 1, UNCERTAINTY: 1} if uncertainty else {DEPTH: 1}
+        extras = {UNCERTAINTY: uncertainty, EXPLAINABILITY: explained_sources > 0}
+        self.makes = frozenset(name for name, made in extras.items() if made)
+        """What it predicts beside depth."""
+        self.decoder = SkipDecoder(strides, channels, heads)
+        self.mask_decoder = (
+            SkipDecoder(strides, channels, {EXPLAINABILITY: explained_sources})
+            if explained_sources
+            else None
+        )
+
+    def forward(
+        self, image: Float[Tensor, "b 3 h w"], intrinsics: Float[Tensor, "b 3 3"] | None = None
+    ) -> RawDepth:
+        """Depth of `image` in [0, 1]; this network does not look at the camera."""
+        features = self.backbone(image)
+        logits = self.decoder(features)
+        if self.mask_decoder is not None:
+            logits |= self.mask_decoder(features)
+        cropped = {name: _cropped(maps, *image.shape[-2:]) for name, maps in logits.items()}
+        return RawDepth(
+            depth={
+                scale: bounded_depth(x, self.minimum_depth, self.maximum_depth)
+                for scale, x in cropped[DEPTH].items()
+            },
+            uncertainty=(
+                {scale: bounded_log_scale(x) for scale, x in cropped[UNCERTAINTY].items()}
+                if UNCERTAINTY in cropped
+                else None
+            ),
+            explainability=cropped.get(EXPLAINABILITY),
+        )
+
+
+def _cropped(
+    maps: Mapping[int, Float[Tensor, "b k _ _"]], height: int, width: int
+) -> dict[int, Float[Tensor, "b k _ _"]]:
+    """The part of each map that lies in an image of this size, without the backbone's padding."""
+    return {
+        scale: x[..., : -(-height // 2**scale), : -(-width // 2**scale)]
+        for scale, x in maps.items()
+    }

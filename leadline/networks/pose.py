@@ -1,0 +1,109 @@
+"""Two images in order of time -> the motion of the camera between them."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from leadline.geometry.pose import pose_from_rotvec
+from leadline.networks.architectures import PRESETS
+from leadline.networks.backbone import MONODEPTH_MEAN, MONODEPTH_STD, Backbone
+from leadline.networks.heads import apply_in_full_precision
+from leadline.networks.pyramids import ResNetPyramid
+from leadline.networks.weights import Weights
+
+MOTION_SCALE = 0.01
+"""Keeps the first motions small, so that the first warps land in the image [sfmlearner]."""
+
+MOTION = 6
+"""Axis-angle rotation, then translation."""
+
+DECODER_WIDTH = 256
+RELEASED_OUTPUTS = 12
+"""[monodepth2] makes two motions of a pair of images and uses the first."""
+
+CNN_CHANNELS = (16, 32, 64, 128, 256, 256, 256)
+CNN_KERNELS = (7, 5, 3, 3, 3, 3, 3)
+
+
+class SeparateResNetPose(nn.Module):
+    """The pose network of [monodepth2]: a ResNet of its own that sees both images at once.
+
+    1x1 convolution, two 3x3, 1x1; ReLU between them; mean over the image, times 0.01. As in the
+    released checkpoints the last layer has 12 outputs, of which the first 6 are the motion: half of
+    its weights get gradients of exactly 0. Their `net.{i}` is `net.{i}` here.
+
+    Args:
+        backbone: name of a ResNet, see `Backbone`.
+        weights: `hub`, `none` (random) or a folder with model.safetensors; pretrained first-layer
+            weights are tiled over the two images and halved.
+        frozen_batch_norm: see `Backbone`.
+
+    Raises:
+        ValueError: the backbone is no ResNet, or cannot be built as asked.
+        FileNotFoundError: the weights are not where they should be.
+    """
+
+    def __init__(self, backbone: str, weights: Weights, frozen_batch_norm: bool = False) -> None:
+        super().__init__()
+        self.backbone = Backbone(
+            backbone, weights, in_images=2, frozen_batch_norm=frozen_batch_norm
+        )
+        if not isinstance(self.backbone.pyramid, ResNetPyramid):
+            resnets = ", ".join(name for name in PRESETS if name.startswith("resnet"))
+            raise ValueError(f"pose: expected a ResNet ({resnets}), got the backbone {backbone}")
+        width = DECODER_WIDTH
+        self.net = nn.ModuleList(
+            [
+                nn.Conv2d(self.backbone.channels[-1], width, 1),
+                nn.Conv2d(width, width, 3, padding=1),
+                nn.Conv2d(width, width, 3, padding=1),
+                nn.Conv2d(width, RELEASED_OUTPUTS, 1),
+            ]
+        )
+
+    def forward(
+        self, earlier: Float[Tensor, "b 3 h w"], later: Float[Tensor, "b 3 h w"]
+    ) -> Float[Tensor, "b 4 4"]:
+        """earlier_to_later, translation in network units; images in [0, 1]."""
+        x = self.backbone(torch.cat([earlier, later], dim=1))[-1]
+        *hidden, last = self.net
+        for layer in hidden:
+            x = functional.relu(layer(x))
+        return _mean_motion(last, x)
+
+
+class PoseCNN(nn.Module):
+    """The small pose network of [sfmlearner] as [monodepth2] uses it: seven strided convolutions.
+
+    Kernels 7, 5, 3, ...; stride 2; ReLU; 1x1 convolution to 6, mean over the image, times 0.01.
+
+    Departure: the released variant also multiplies the translation by the mean inverse depth of the
+    prediction; here a pose depends on images alone. They are normalised as for the ResNets.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            nn.Conv2d(inputs, outputs, kernel, stride=2, padding=kernel // 2)
+            for inputs, outputs, kernel in zip(
+                (2 * 3, *CNN_CHANNELS), CNN_CHANNELS, CNN_KERNELS, strict=False
+            )
+        )
+        self.motion = nn.Conv2d(CNN_CHANNELS[-1], MOTION, 1)
+
+    def forward(
+        self, earlier: Float[Tensor, "b 3 h w"], later: Float[Tensor, "b 3 h w"]
+    ) -> Float[Tensor, "b 4 4"]:
+        """earlier_to_later, translation in network units; images in [0, 1]."""
+        x = (torch.cat([earlier, later], dim=1) - MONODEPTH_MEAN) / MONODEPTH_STD
+        for layer in self.layers:
+            x = functional.relu(layer(x))
+        return _mean_motion(self.motion, x)
+
+
+def _mean_motion(layer: nn.Module, features: Float[Tensor, "b c _ _"]) -> Float[Tensor, "b 4 4"]:
+    """The pose of 0.01 times the mean over the image of the layer's first six outputs."""
+    motion = MOTION_SCALE * apply_in_full_precision(layer, features).mean(dim=(2, 3))
+    with torch.autocast(features.device.type, enabled=False):
+        return pose_from_rotvec(motion[:, :3], motion[:, 3:MOTION])
