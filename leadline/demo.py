@@ -1,12 +1,10 @@
 """The whole chain on the synthetic world, for a newcomer's eyes: make, match, train, measure."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -14,13 +12,12 @@ from leadline.data.sources.base import FrameId, Source
 from leadline.data.sources.detect import open_source, source_config
 from leadline.data.splits import read_split
 from leadline.data.synthetic.generate import generate
-from leadline.data.synthetic.kinds import Kind
 from leadline.data.synthetic.settings import WorldSettings
-from leadline.evaluation.details import DetailedFrame, Details, score_details
-from leadline.evaluation.predictions import open_predictions, open_truth
+from leadline.evaluation.details import Details, score_details
 from leadline.evaluation.protocol import named_protocol
 from leadline.evaluation.results import Evaluation
 from leadline.evaluation.run import REPORT, evaluate_model
+from leadline.evaluation.world import detailed_frames
 from leadline.hints.generate import generate_hints
 from leadline.hints.jobs import source_jobs
 from leadline.hints.method import HintMethod
@@ -29,7 +26,6 @@ from leadline.report.elements import Facts, Section
 from leadline.training.recipe import as_yaml, build, read_recipe
 from leadline.training.run import fit
 
-THIN = (Kind.POLE, Kind.SIGN, Kind.FENCE, Kind.TRUNK)
 RECIPE, PROTOCOL = "demo", "eigen"
 
 
@@ -103,7 +99,7 @@ def _evaluate(
     found: list[Details] = []
 
     def detail_section(predictions: Path, truth: Path) -> list[Section]:
-        frames = _detailed_frames(source, test, world, predictions, truth)
+        frames = detailed_frames(source, test, world, predictions, truth)
         found.append(score_details(frames, named_protocol(PROTOCOL)))
         return [Section("Details", (Facts(_words(found[0])),))]
 
@@ -113,28 +109,6 @@ def _evaluate(
         model, world, out, split=split, protocol=PROTOCOL, extra=detail_section
     )
     return evaluation, found[0]
-
-
-def _detailed_frames(
-    source: Source, test: Sequence[FrameId], world: Path, predictions: Path, truth: Path
-) -> Iterator[DetailedFrame]:
-    predicted, true = open_predictions(predictions)[0], open_truth(truth)
-    for frame in test:
-        camera, baseline = source.camera(frame), source.baseline(frame.sequence)
-        if frame.camera != 0 or camera is None or baseline is None:
-            continue
-        kinds = np.asarray(cv2.imread(str(_kinds_path(world, frame)), cv2.IMREAD_UNCHANGED))
-        yield DetailedFrame(
-            prediction=predicted.read(str(frame)),
-            truth=true.read(str(frame)),
-            thin=np.isin(kinds, THIN),
-            focal=float(camera.intrinsics[0, 0]),
-            baseline=baseline,
-        )
-
-
-def _kinds_path(world: Path, frame: FrameId) -> Path:
-    return world / frame.sequence / "kinds" / "image_02" / f"{frame.index:010d}.png"
 
 
 def _words(details: Details) -> dict[str, str]:
