@@ -161,8 +161,6 @@ def test_both_cameras_see_a_sweep_where_it_is(tmp_path: Path) -> None:
 def test_truth_is_the_first_there_is_or_the_one_named(tmp_path: Path) -> None:
     drive = write_kitti(tmp_path) / SEQUENCE
     proj, name = drive / "proj_depth", "image_02/0000000001"
-    write_depth(proj / "exact" / f"{name}.npz", np.full(SIZE, 4, np.float32))
-    assert KittiRaw(tmp_path).true_depth(LEFT).max() == 4
     write_depth(proj / "groundtruth" / f"{name}.png", np.full(SIZE, 3, np.float32), divide=256)
     assert KittiRaw(tmp_path).true_depth(LEFT).max() == 3
     (proj / "velodyne" / "image_02").mkdir(parents=True)
@@ -171,6 +169,8 @@ def test_truth_is_the_first_there_is_or_the_one_named(tmp_path: Path) -> None:
     assert KittiRaw(tmp_path).eigen_depth(LEFT).max() == 2
     write_sweep(drive, 1, np.array([[1.27, 0.0, 0.0]]))
     assert KittiRaw(tmp_path).true_depth(LEFT).max() == pytest.approx(1.0)
+    write_depth(proj / "exact" / f"{name}.npz", np.full(SIZE, 4, np.float32))
+    assert KittiRaw(tmp_path).true_depth(LEFT).max() == 4
     for truth, depth in (("exact", 4), ("improved", 3), ("projected", 2)):
         assert KittiRaw(tmp_path, truth=truth).true_depth(LEFT).max() == depth
     assert KittiRaw(tmp_path, truth="exact").true_depth(RIGHT) is None

@@ -22,8 +22,8 @@ from leadline.data.sources.kitti_motion import DriveMotion
 from leadline.data.velodyne import camera_depth, eigen_depth, read_points
 
 Truth = Literal["first", "velodyne", "projected", "improved", "exact"]
-"""Where true depth comes from: LiDAR sweeps, LiDAR already projected, the accumulated truth of the
-depth benchmark, the exact depth of a synthetic world, or the first of these that is there."""
+"""Where true depth comes from: the exact depth of a synthetic world, LiDAR sweeps, LiDAR already
+projected, the accumulated truth of the depth benchmark, or the first of these that is there."""
 
 DEPTH_PNG_DIVIDE = 256
 """Steps per metre in KITTI's own depth files."""
@@ -31,10 +31,10 @@ DEPTH_PNG_DIVIDE = 256
 _NAMES_SHOWN = 3
 IMAGE_FOLDERS = tuple(f"image_{number}" for number in COLOUR_CAMERAS)
 _TRUTH_PATHS = {
+    "exact": "proj_depth/exact/{camera}/{index:010d}.npz",
     "velodyne": "velodyne_points/data/{index:010d}.bin",
     "projected": "proj_depth/velodyne/{camera}/{index:010d}.npz",
     "improved": "proj_depth/groundtruth/{camera}/{index:010d}.png",
-    "exact": "proj_depth/exact/{camera}/{index:010d}.npz",
 }
 
 

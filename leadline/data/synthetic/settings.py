@@ -1,0 +1,148 @@
+"""What a user may choose about a synthetic world, and how its frames fall into drives."""
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+SMALLEST_SIZE = (64, 24)
+LARGEST_SIDE = 4096
+BASELINES = (0.005, 2.0)
+LARGEST_SUPERSAMPLING = 8
+MOST_DRIVES = 9999
+MOST_FRAMES = 5000
+"""A longer road would not fit the memory of a small computer, nor its objects 16 bits."""
+FIRST_DAY = 1
+DAYS_IN_MONTH = 28
+DRIVES_PER_DATE = 2
+FEWEST_DRIVES_FOR_TWO_HELD_OUT = 5
+FRAMES_PER_SECOND = 10
+"""As KITTI raw."""
+
+
+class Style(StrEnum):
+    """The kind of place that a drive goes through."""
+
+    COUNTRY = "country"
+    URBAN = "urban"
+    SUBURB = "suburb"
+
+
+class Role(StrEnum):
+    """The split file that lists a drive's frames."""
+
+    TRAIN = "train"
+    VALIDATION = "val"
+    TEST = "test"
+
+
+@dataclass(frozen=True)
+class DrivePlan:
+    """One drive of a world before anything of it is built."""
+
+    index: int
+    date: str
+    roles: tuple[Role, ...]
+    style: Style
+    lead_vehicle: bool
+    """Whether a car ahead keeps the ego speed: it never moves in the image."""
+
+    @property
+    def name(self) -> str:
+        """The folder of the drive below its date."""
+        return f"{self.date}_drive_{self.index + 1:04d}_sync"
+
+    @property
+    def path(self) -> str:
+        """`date/drive`, as it stands in split files."""
+        return f"{self.date}/{self.name}"
+
+
+@dataclass(frozen=True)
+class WorldSettings:
+    """The choices behind a world; equal settings write equal bytes.
+
+    `frames` counts the stereo pairs of each drive, 10 per second; `size` is (width, height);
+    `baseline` is in metres; `supersampling` n spends n x n rays on the colour of a pixel.
+    `perfect_sensor` turns off noise, vignetting and every difference or drift of exposure.
+
+    Raises:
+        ValueError: a setting is impossible; the message names it, its value and its range.
+    """
+
+    drives: int = 6
+    frames: int = 20
+    size: tuple[int, int] = (640, 192)
+    seed: int = 0
+    baseline: float = 0.54
+    supersampling: int = 2
+    image_format: str = "png"
+    velodyne: bool = True
+    perfect_sensor: bool = False
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.drives <= MOST_DRIVES:
+            raise ValueError(
+                f"drives: expected 2 to {MOST_DRIVES} (one to train on, one held out), "
+                f"got {self.drives}"
+            )
+        if not 2 <= self.frames <= MOST_FRAMES:
+            raise ValueError(
+                f"frames: expected 2 to {MOST_FRAMES} per drive, got {self.frames}; "
+                "for more frames ask for more drives"
+            )
+        width, height = self.size
+        if width < SMALLEST_SIZE[0] or height < SMALLEST_SIZE[1] or max(self.size) > LARGEST_SIDE:
+            raise ValueError(
+                f"size: expected width x height from {SMALLEST_SIZE[0]}x{SMALLEST_SIZE[1]} to "
+                f"{LARGEST_SIDE}x{LARGEST_SIDE}, got {width}x{height}"
+            )
+        if self.seed < 0:
+            raise ValueError(f"seed: expected 0 or more, got {self.seed}")
+        if not BASELINES[0] <= self.baseline <= BASELINES[1]:
+            raise ValueError(
+                f"baseline: expected {BASELINES[0]} to {BASELINES[1]} metres, got {self.baseline}"
+            )
+        if not 1 <= self.supersampling <= LARGEST_SUPERSAMPLING:
+            raise ValueError(
+                f"supersampling: expected 1 to {LARGEST_SUPERSAMPLING} rays per pixel side, "
+                f"got {self.supersampling}"
+            )
+        if self.image_format not in ("png", "jpg"):
+            raise ValueError(f"image_format: expected png or jpg, got {self.image_format!r}")
+
+    def plans(self) -> tuple[DrivePlan, ...]:
+        """The drives in order. The last is held out for the test; with five or more drives the
+        last but one is held out for validation, with fewer the test drive serves both.
+        """
+        return tuple(self._plan(index) for index in range(self.drives))
+
+    def _plan(self, index: int) -> DrivePlan:
+        from_end = self.drives - 1 - index
+        two_held_out = self.drives >= FEWEST_DRIVES_FOR_TWO_HELD_OUT
+        if from_end == 0:
+            roles = (Role.TEST,) if two_held_out else (Role.VALIDATION, Role.TEST)
+        elif from_end == 1 and two_held_out:
+            roles = (Role.VALIDATION,)
+        else:
+            roles = (Role.TRAIN,)
+        # Counted from the end, so that the styles of the held-out drives come again in training
+        # and the test drive always holds a vehicle that does not move in the image.
+        styles = (Style.URBAN, Style.SUBURB, Style.COUNTRY)
+        return DrivePlan(
+            index=index,
+            date=_date(index // DRIVES_PER_DATE),
+            roles=roles,
+            style=styles[from_end % len(styles)],
+            lead_vehicle=from_end % 2 == 0,
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The settings as JSON knows them."""
+        return {**asdict(self), "size": list(self.size)}
+
+
+def _date(number: int) -> str:
+    """Days of 28-day months from 2030 on: dates on which KITTI recorded nothing."""
+    month, day = divmod(number, DAYS_IN_MONTH)
+    year, month = divmod(month, 12)
+    return f"{2030 + year:04d}_{month + 1:02d}_{day + FIRST_DAY:02d}"

@@ -1,0 +1,56 @@
+import pytest
+
+from leadline.data.synthetic import Role, WorldSettings
+from leadline.data.synthetic.seeds import Purpose, stream
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("drives", 1, r"drives: expected 2 to \d+ .*got 1"),
+        ("frames", 1, "frames: expected 2 to 5000 per drive, got 1"),
+        ("size", (32, 96), "size: .*from 64x24 to 4096x4096, got 32x96"),
+        ("size", (5000, 96), "got 5000x96"),
+        ("seed", -1, "seed: expected 0 or more, got -1"),
+        ("baseline", 0.0, "baseline: expected 0.005 to 2.0 metres, got 0.0"),
+        ("baseline", 3.0, "baseline: .*got 3.0"),
+        ("supersampling", 0, "supersampling: expected 1 to 8 .*got 0"),
+        ("image_format", "tiff", "image_format: expected png or jpg, got 'tiff'"),
+    ],
+)
+def test_an_impossible_setting_is_named_with_its_range(
+    name: str, value: object, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        WorldSettings(**{name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("drives", [2, 3, 4, 5, 6, 40])
+def test_every_role_has_drives_and_training_shares_none(drives: int) -> None:
+    plans = WorldSettings(drives=drives).plans()
+    by_role = {role: {plan.path for plan in plans if role in plan.roles} for role in Role}
+    assert all(by_role.values())
+    assert not by_role[Role.TRAIN] & (by_role[Role.VALIDATION] | by_role[Role.TEST])
+    assert by_role[Role.TEST] == {plans[-1].path}
+    assert len({plan.path for plan in plans}) == drives
+
+
+def test_held_out_styles_occur_in_training() -> None:
+    plans = WorldSettings(drives=6).plans()
+    train = {plan.style for plan in plans if Role.TRAIN in plan.roles}
+    assert {plan.style for plan in plans if Role.TRAIN not in plan.roles} <= train
+
+
+def test_some_drives_have_a_vehicle_at_our_speed_and_some_do_not() -> None:
+    assert {plan.lead_vehicle for plan in WorldSettings(drives=3).plans()} == {True, False}
+
+
+def test_streams_differ_by_seed_purpose_and_counter() -> None:
+    draws = [
+        stream(1, Purpose.ROAD, 2).random(),
+        stream(2, Purpose.ROAD, 2).random(),
+        stream(1, Purpose.TERRAIN, 2).random(),
+        stream(1, Purpose.ROAD, 3).random(),
+        stream(1, Purpose.ROAD, 2, 0).random(),
+    ]
+    assert len(set(draws)) == len(draws)
