@@ -1,0 +1,37 @@
+"""The stereo pairs of a data source as jobs for `generate_hints`."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from leadline.data.sources.base import FrameId, Source
+from leadline.hints.pair import HintJob
+from leadline.types import STEREO
+
+
+@dataclass(frozen=True)
+class SourceJobs:
+    """Jobs, and the frames that have no partner and so can have no hint."""
+
+    jobs: tuple[HintJob, ...]
+    unpaired: tuple[FrameId, ...]
+
+
+def source_jobs(source: Source, frames: Iterable[FrameId] | None = None) -> SourceJobs:
+    """Hints for `frames` (left and right images alike), by default for every image of a source.
+
+    Two views of one pair become one job, so that its images are read once.
+    """
+    jobs: dict[FrameId, HintJob] = {}
+    unpaired = []
+    for frame in sorted(set(source.frames if frames is None else frames)):
+        partner = source.neighbour(frame, STEREO)
+        if frame not in source or partner is None:
+            unpaired.append(frame)
+            continue
+        left, right = sorted((frame, partner), key=lambda f: f.camera)
+        job = jobs.get(left) or HintJob(source.image_path(left), source.image_path(right))
+        hint = source.hint_path(frame)
+        jobs[left] = (
+            replace(job, left_hint=hint) if frame == left else replace(job, right_hint=hint)
+        )
+    return SourceJobs(tuple(jobs.values()), tuple(unpaired))

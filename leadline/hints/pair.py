@@ -1,0 +1,177 @@
+"""One stereo pair on disk -> the hint files of its views, with figures on their quality."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from jaxtyping import Int16, UInt8
+from PIL import Image, UnidentifiedImageError
+
+from leadline.data.depth_files import write_disparity
+from leadline.hints.fuse import SIXTEENTHS, Fused, fuse, identity_error
+from leadline.hints.match import MatcherSetting, candidates
+from leadline.hints.method import HintMethod
+
+Picture = UInt8[np.ndarray, "h w 3"]
+_EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV")
+
+
+@dataclass(frozen=True)
+class HintJob:
+    """A rectified pair, and where within the folder of hints those of its views go.
+
+    The path of a view is also its name wherever it is spoken of; None: this view is not wanted.
+    """
+
+    left: Path
+    right: Path
+    left_hint: PurePosixPath | None = None
+    right_hint: PurePosixPath | None = None
+
+    @property
+    def hints(self) -> tuple[PurePosixPath, ...]:
+        """The files wanted."""
+        return tuple(path for path in (self.left_hint, self.right_hint) if path is not None)
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Figures on one hint, kept in the text of its file."""
+
+    coverage: float
+    """Share of pixels that have a hint; the other figures are about these."""
+    photometric_error: float
+    """Mean error of the other view sampled along the hint [monodepth2]."""
+    beats_identity: float
+    """Share of pixels that it explains better than the other view left where it is."""
+    shares: Mapping[str, float]
+    """Share of pixels by the matcher setting that was chosen."""
+
+    def recorded(self) -> dict[str, str]:
+        """As text for a hint file."""
+        shares = " ".join(f"{name}:{share:.4f}" for name, share in self.shares.items())
+        return {
+            "coverage": f"{self.coverage:.4f}",
+            "photometric error": f"{self.photometric_error:.4f}",
+            "beats identity": f"{self.beats_identity:.4f}",
+            "chosen": shares,
+        }
+
+    @classmethod
+    def parse(cls, texts: Mapping[str, str]) -> "Quality":
+        """The figures that a hint file recorded.
+
+        Raises:
+            KeyError, ValueError: the file has none.
+        """
+        pairs = (pair.rsplit(":", 1) for pair in texts["chosen"].split())
+        return cls(
+            float(texts["coverage"]),
+            float(texts["photometric error"]),
+            float(texts["beats identity"]),
+            {name: float(share) for name, share in pairs},
+        )
+
+
+def make_hints(job: HintJob, method: HintMethod, folder: Path) -> dict[PurePosixPath, Quality]:
+    """Match, fuse and write the wanted views of one pair.
+
+    Raises:
+        FileNotFoundError: an image is not there.
+        ValueError: an image is damaged, has more than 8 bits, or the two differ in size.
+        OSError: a hint cannot be written.
+    """
+    left, right = load_pair(job.left, job.right, method.size)
+    written = {}
+    if job.left_hint is not None:
+        written[job.left_hint] = _make_hint(left, right, job.left_hint, method, folder)
+    if job.right_hint is not None:
+        # In the mirror the right view becomes a left one: matchers know no other reference.
+        mirrored = _mirror(right), _mirror(left)
+        written[job.right_hint] = _make_hint(
+            *mirrored, job.right_hint, method, folder, mirrored=True
+        )
+    return written
+
+
+def fuse_view(
+    target: Picture, source: Picture, settings: Sequence[MatcherSetting], method: HintMethod
+) -> Fused:
+    """The hint of a left target; see `fuse` for the mode `published`."""
+    found = candidates(target, source, settings)
+    return fuse(target, source, found, missing_may_win=method.mode == "published")
+
+
+def load_pair(left: Path, right: Path, size: tuple[int, int]) -> tuple[Picture, Picture]:
+    """Both images of a pair in RGB, resized to `size` (h, w) with PIL's Lanczos filter.
+
+    Raises:
+        FileNotFoundError: an image is not there.
+        ValueError: an image is damaged, has more than 8 bits, or the two differ in size.
+    """
+    images = _open(left), _open(right)
+    sizes = [f"{image.width}x{image.height}" for image in images]
+    if sizes[0] != sizes[1]:
+        raise ValueError(
+            f"{left}: a rectified pair has one size, got {sizes[0]} and {sizes[1]} ({right})"
+        )
+    resized = [image.resize(size[::-1], Image.Resampling.LANCZOS) for image in images]
+    return np.array(resized[0]), np.array(resized[1])
+
+
+def _make_hint(
+    target: Picture,
+    source: Picture,
+    path: PurePosixPath,
+    method: HintMethod,
+    folder: Path,
+    *,
+    mirrored: bool = False,
+) -> Quality:
+    settings = method.settings_for(str(path))
+    fused = fuse_view(target, source, settings, method)
+    quality = _quality(fused, target, source, settings)
+    disparity = _mirror(fused.disparity) if mirrored else fused.disparity
+    write_disparity(
+        folder / path,
+        disparity.astype(np.float32) / SIXTEENTHS,
+        method.recorded() | quality.recorded(),
+    )
+    return quality
+
+
+def _quality(
+    fused: Fused, target: Picture, source: Picture, settings: Sequence[MatcherSetting]
+) -> Quality:
+    present = fused.disparity > 0
+    number = max(int(present.sum()), 1)
+    error = fused.error[present]
+    better = error < identity_error(target, source)[present]
+    chosen = np.bincount(fused.choice[present], minlength=len(settings))
+    return Quality(
+        float(present.mean()),
+        float(error.sum(dtype=np.float64)) / number,
+        int(better.sum()) / number,
+        {str(setting): int(n) / number for setting, n in zip(settings, chosen, strict=True)},
+    )
+
+
+def _open(path: Path) -> Image.Image:
+    try:
+        with warnings.catch_warnings(), Image.open(path) as image:
+            warnings.simplefilter("ignore")
+            if image.mode not in _EIGHT_BIT_MODES:
+                raise ValueError(f"expected 8 bits a channel, got mode {image.mode}")
+            return image.convert("RGB")
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: no such image") from None
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise ValueError(f"{path}: cannot be read as an image ({error})") from None
+
+
+def _mirror(
+    image: UInt8[np.ndarray, "h w 3"] | Int16[np.ndarray, "h w"],
+) -> np.ndarray:
+    return np.ascontiguousarray(image[:, ::-1])

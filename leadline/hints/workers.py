@@ -1,0 +1,85 @@
+"""Work shared among processes: results as they come, and no process left behind."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
+from typing import TypeVar
+
+import cv2
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def available_cores() -> int:
+    """Cores that this process may use, which can be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def in_processes(
+    function: Callable[[Item], Result], items: Sequence[Item], workers: int, preload: str
+) -> Iterator[Result]:
+    """`function` of each item, as it is done, by `workers` processes with one thread each.
+
+    One worker means this process. `preload` is the module that the work needs, imported once for
+    all workers where the system can fork a server. When the caller stops early, or is interrupted,
+    work under way is finished and the rest is dropped.
+
+    Raises:
+        RuntimeError: a worker was killed.
+    """
+    if workers == 1 or len(items) == 1:
+        yield from _in_this_process(function, items)
+        return
+    context = multiprocessing.get_context(_start_method())
+    if context.get_start_method() == "forkserver":
+        context.set_forkserver_preload([preload])
+    pool = ProcessPoolExecutor(
+        min(workers, len(items)), mp_context=context, initializer=_prepare_worker
+    )
+    try:
+        for future in as_completed([pool.submit(function, item) for item in items]):
+            yield future.result()
+    except BrokenProcessPool:
+        raise RuntimeError(
+            "a worker process was killed, perhaps for want of memory; what is written is whole: "
+            "run the same command again, with fewer workers"
+        ) from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _in_this_process(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield from map(function, items)
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _start_method() -> str:
+    # Never a plain fork: the caller may hold threads of torch or OpenCV, and locks with them.
+    known = multiprocessing.get_all_start_methods()
+    return "forkserver" if "forkserver" in known else "spawn"
+
+
+def _prepare_worker() -> None:
+    cv2.setNumThreads(1)
+    # Ctrl-C reaches every process of the terminal; the caller alone decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_caller, daemon=True).start()
+
+
+def _end_with_caller() -> None:
+    caller = multiprocessing.parent_process()
+    if caller is not None:
+        wait([caller.sentinel])
+        os._exit(1)

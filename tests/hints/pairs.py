@@ -1,0 +1,26 @@
+"""Small stereo pairs on disk: a textured plane at one disparity."""
+
+from pathlib import Path, PurePosixPath
+
+import cv2
+import numpy as np
+
+from leadline.hints.match import MatcherSetting
+from leadline.hints.method import HintMethod
+from leadline.hints.pair import HintJob
+
+SHIFT = 6
+SIZE = (32, 128)
+METHOD = HintMethod(settings=(MatcherSetting(1, 16), MatcherSetting(3, 32)), size=SIZE)
+
+
+def write_pair(folder: Path, number: int) -> HintJob:
+    """Images of the size of `METHOD`, and a job for both views."""
+    noise = np.random.default_rng(number).integers(0, 255, (SIZE[0], SIZE[1] + SHIFT, 3))
+    texture = cv2.GaussianBlur(noise.astype(np.uint8), (5, 5), 0)
+    paths = [folder / side / f"{number:03d}.png" for side in ("left", "right")]
+    for path, picture in zip(paths, (texture[:, :-SHIFT], texture[:, SHIFT:]), strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), picture)
+    views = [PurePosixPath(side, f"{number:03d}.png") for side in ("left", "right")]
+    return HintJob(paths[0], paths[1], views[0], views[1])

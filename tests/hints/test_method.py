@@ -1,0 +1,49 @@
+from collections import Counter
+
+import pytest
+
+from leadline.hints.match import DEFAULT_SETTINGS, PUBLISHED_SETTINGS, MatcherSetting
+from leadline.hints.method import HintMethod
+
+
+def test_fusing_runs_every_setting_that_differs() -> None:
+    assert HintMethod().settings_for("a") == DEFAULT_SETTINGS
+    assert len(HintMethod("published", PUBLISHED_SETTINGS).settings_for("a")) == 8
+    assert HintMethod("single").settings_for("a") == HintMethod("single").settings_for("b")
+
+
+def test_random_draws_one_of_twelve_by_seed_and_image() -> None:
+    names = [f"image_02/{n:010d}.png" for n in range(1200)]
+    draws = [HintMethod("random").settings_for(name) for name in names]
+    assert draws == [HintMethod("random").settings_for(name) for name in names]
+    assert draws != [HintMethod("random", seed=1).settings_for(name) for name in names]
+    counts = Counter(setting for (setting,) in draws)
+    assert set(counts) == set(PUBLISHED_SETTINGS)
+    assert max(counts.values()) < 150  # 100 expected, standard deviation 9.6
+    assert draws[0] == HintMethod("random").settings_for(names[0])
+
+
+def test_what_is_recorded_differs_where_hints_do() -> None:
+    methods = [
+        HintMethod(),
+        HintMethod("published"),
+        HintMethod("published", PUBLISHED_SETTINGS),
+        HintMethod("published", (MatcherSetting(3, 64, p1=8),)),
+        HintMethod("random"),
+        HintMethod("random", seed=1),
+        HintMethod(size=(192, 640)),
+    ]
+    recorded = [tuple(method.recorded().items()) for method in methods]
+    assert len(set(recorded)) == len(methods)
+    assert HintMethod(seed=3).recorded() == HintMethod().recorded()
+
+
+def test_senseless_methods_are_refused() -> None:
+    unchecked = HintMethod()
+    object.__setattr__(unchecked, "mode", "fused")
+    with pytest.raises(ValueError, match=r"mode: expected one of .*, got 'fused'"):
+        unchecked.__post_init__()
+    with pytest.raises(ValueError, match="mode single: expected one setting, got 12"):
+        HintMethod("single", PUBLISHED_SETTINGS)
+    with pytest.raises(ValueError, match="width above the 160 disparities searched"):
+        HintMethod(size=(96, 160))
