@@ -10,7 +10,7 @@ demo: $(STAMP)
 	$(BIN)/leadline demo
 
 test: lint types
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

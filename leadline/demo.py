@@ -5,19 +5,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 from rich.console import Console
 from rich.table import Table
 
+from leadline.colour import DepthScale, colour_depth, montage
 from leadline.data.sources.base import FrameId, Source
 from leadline.data.sources.detect import open_source, source_config
 from leadline.data.splits import read_split
 from leadline.data.synthetic.generate import generate
 from leadline.data.synthetic.settings import WorldSettings
 from leadline.evaluation.details import Details, score_details
+from leadline.evaluation.predictions import open_predictions
 from leadline.evaluation.protocol import named_protocol
 from leadline.evaluation.results import Evaluation
-from leadline.evaluation.run import REPORT, evaluate_model
+from leadline.evaluation.run import PREDICTIONS, REPORT, evaluate_model
 from leadline.evaluation.world import detailed_frames
+from leadline.files import atomic_path
 from leadline.hints.generate import generate_hints
 from leadline.hints.jobs import source_jobs
 from leadline.hints.method import HintMethod
@@ -27,6 +31,9 @@ from leadline.training.recipe import as_yaml, build, read_recipe
 from leadline.training.run import fit
 
 RECIPE, PROTOCOL = "demo", "eigen"
+PICTURE = "demo.png"
+SHOWN = 3
+"""Frames of the test drive on the picture."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,9 @@ def run_demo(out: Path, quick: bool = False) -> Evaluation:
     model = _train(world, hints, run, size.overrides)
     console.rule("4 of 4  evaluation on a drive that training never saw")
     evaluation, details = _evaluate(model, world, source, test, out / "evaluation")
+    _draw(source, test, out)
     console.print(_table(evaluation, details))
+    console.print(f"depth, to look at:    {out / PICTURE}")
     console.print(f"hints, to look at:    {hints / 'contact_sheet.png'}")
     console.print(f"training, to look at: {run / 'pictures'}")
     console.print(f"report:               {out / 'evaluation' / REPORT}")
@@ -109,6 +118,25 @@ def _evaluate(
         model, world, out, split=split, protocol=PROTOCOL, extra=detail_section
     )
     return evaluation, found[0]
+
+
+def _draw(source: Source, test: Sequence[FrameId], out: Path) -> None:
+    """Photograph, prediction and truth of some test frames, in one range of colours."""
+    predicted = open_predictions(out / "evaluation" / PREDICTIONS)[0]
+    left = [frame for frame in test if frame.camera == 0]
+    scale = DepthScale(3, named_protocol(PROTOCOL).cap or 80)
+    cells, captions = [], []
+    for frame in left[:: max(len(left) // SHOWN, 1)][:SHOWN]:
+        photograph = cv2.imread(str(source.image_path(frame)))
+        truth = source.true_depth(frame)
+        if photograph is None or truth is None:
+            continue
+        cells += [photograph[..., ::-1], colour_depth(predicted.read(str(frame)), scale)]
+        cells.append(colour_depth(truth, scale))
+        captions += [f"{frame}", "depth by the network, bright is near", "true depth"]
+    if cells:
+        with atomic_path(out / PICTURE) as temporary:
+            cv2.imwrite(str(temporary), montage(cells, captions, columns=3)[..., ::-1])
 
 
 def _words(details: Details) -> dict[str, str]:

@@ -35,7 +35,7 @@ def in_processes(
     Raises:
         RuntimeError: a worker was killed.
     """
-    if workers == 1 or len(items) == 1:
+    if workers == 1 or len(items) <= 1:
         yield from _in_this_process(function, items)
         return
     context = multiprocessing.get_context(_start_method())

@@ -1,7 +1,6 @@
 """Depth of photographs by a trained model, at the size of the photographs."""
 
 from pathlib import Path
-from typing import Self
 
 import cv2
 import numpy as np
@@ -26,6 +25,9 @@ class DepthPredictor:
         size: (h, w) that the network sees; by default that of its training.
         flip: blend each prediction with that of the mirrored picture [monodepth].
         device: where the network runs; by default a GPU if there is one.
+
+    Raises:
+        ValueError: an impossible size, or a device that is not there.
     """
 
     def __init__(
@@ -37,9 +39,11 @@ class DepthPredictor:
         device: str | torch.device | None = None,
     ) -> None:
         self.config = config
-        self.size = size or config.size
+        self.size = config.size if size is None else size
+        if min(self.size) < 1:
+            raise ValueError(f"size: expected a positive height and width, got {self.size}")
         self.flip = flip
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = _device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self._predictor = predictor.to(self.device).eval()
 
     @classmethod
@@ -49,7 +53,7 @@ class DepthPredictor:
         size: tuple[int, int] | None = None,
         flip: bool = False,
         device: str | torch.device | None = None,
-    ) -> Self:
+    ) -> "DepthPredictor":
         """The model of a folder written by training.
 
         Raises:
@@ -80,7 +84,11 @@ class DepthPredictor:
 
     @torch.inference_mode()
     def inverse_depth(self, images: UInt8[Tensor, "b 3 h w"]) -> list[Float32[np.ndarray, "h w"]]:
-        """Inverse depth of images that are at the network's size already."""
+        """Inverse depth of images that are at the network's size already.
+
+        Raises:
+            ValueError: the network predicts something else than positive numbers.
+        """
         batch = images.to(self.device).float() / 255
         plain = self._network_inverse_depth(batch)
         if not self.flip:
@@ -92,7 +100,26 @@ class DepthPredictor:
         predictions = self._predictor(as_batch(batch, self.config.unit))
         depth = predictions.depth[TARGET]
         finest: Tensor = depth[min(depth)]
-        return np.asarray((1 / finest[:, 0].float()).cpu().numpy())
+        inverse_depth = 1 / finest[:, 0].float()
+        if not (inverse_depth.isfinite() & (inverse_depth > 0)).all():
+            raise ValueError(
+                "expected positive depth from the model, got values that are not; its weights are "
+                "damaged, or its training went astray: train or copy it again"
+            )
+        return np.asarray(inverse_depth.cpu().numpy())
+
+
+def _device(name: str | torch.device) -> torch.device:
+    expected = f"device: expected cpu, cuda, mps or another that torch finds here, got {name}"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ValueError(expected) from None
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(f"{expected} ({str(error).splitlines()[0]})") from None
+    return device
 
 
 def to_native(

@@ -91,7 +91,7 @@ def build(config: Namespace) -> tuple[DepthData, DepthTraining, RunSettings]:
 
 def as_yaml(config: Namespace) -> str:
     """The complete configuration, as a recipe that gives the same run again."""
-    return str(recipe_parser().dump(config, skip_none=False))
+    return str(recipe_parser().dump(config, skip_unset=False))
 
 
 def _one_line(error: Exception) -> str:
