@@ -7,29 +7,9 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "leadline"
 ROOMS = (
-    *(
-        "types",
-        "files",
-        "recipes",
-        "geometry",
-        "photometry",
-        "metrics",
-        "colour",
-        "report",
-        "data",
-        "hints",
-    ),
-    *(
-        "networks",
-        "synthesis",
-        "losses",
-        "training",
-        "inference",
-        "evaluation",
-        "demo",
-        "cli",
-        "__main__",
-    ),
+    *("types", "files", "jit", "recipes", "geometry", "photometry", "metrics", "colour", "report"),
+    *("data", "hints", "networks", "synthesis", "losses", "training", "inference", "evaluation"),
+    *("demo", "cli", "__main__"),
 )
 MAXIMUM_LINES = 400
 

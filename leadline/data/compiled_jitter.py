@@ -3,21 +3,14 @@
 In plain tensors the change of hue alone is twenty passes over memory, a tenth of a training step.
 """
 
-from collections.abc import Callable
-from typing import Any, no_type_check
+from typing import no_type_check
 
-import numba
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-Array = np.ndarray[Any, np.dtype[Any]]
-
-# Compiled functions are marked no_type_check: a run-time shape check inside would not compile.
-_compiled: Callable[..., Any] = numba.njit(
-    nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz", "arcp"}, error_model="numpy"
-)
+from leadline.jit import compiled_fast
 
 ONE = np.float32(1)
 ZERO = np.float32(0)
@@ -43,13 +36,13 @@ def jitter_on_cpu(
     return changed
 
 
-@_compiled
+@compiled_fast
 @no_type_check
 def _clamped(value):
     return min(max(value, ZERO), ONE)
 
 
-@_compiled
+@compiled_fast
 @no_type_check
 def _brightened_luma(image, brightness):
     """The mean luma of the image after its brightness has been changed."""
@@ -66,13 +59,13 @@ def _brightened_luma(image, brightness):
     return np.float32(total / (image.shape[1] * image.shape[2]))
 
 
-@_compiled
+@compiled_fast
 @no_type_check
 def _blended(value, other, factor):
     return _clamped(other + factor * (value - other))
 
 
-@_compiled
+@compiled_fast
 @no_type_check
 def _jitter(image, factors, out):
     brightness, contrast, saturation = factors[0], factors[1], factors[2]
@@ -97,8 +90,6 @@ def _jitter(image, factors, out):
             else:
                 hue = (r - g) / divisor + FOUR
             for c in range(3):
-                # A remainder, without the division: the sum lies between -6 and 12.
                 k = PLACES[c] + hue + turn
-                k = k - SEXTANTS if k >= SEXTANTS else k
-                k = k + SEXTANTS if k < ZERO else k
+                k -= SEXTANTS * np.floor(k / SEXTANTS)
                 out[c, y, x] = value - chroma * _clamped(min(k, FOUR - k))

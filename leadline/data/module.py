@@ -139,10 +139,14 @@ class DepthData(LightningDataModule):
         _print_once(self.report())
         if not self._train.frames:
             counts = self._train.reasons() + Counter({"too near to validation": self._between})
-            reasons = ", ".join(f"{count} {reason}" for reason, count in counts.items())
+            examples = self._train.examples
+            reasons = ", ".join(
+                f"{count} {reason}{f', first {examples[reason]}' if reason in examples else ''}"
+                for reason, count in counts.items()
+            )
             raise ValueError(
-                f"training: expected frames that can be used, got none ({reasons}); "
-                "change frames or val_share, or add what is missing"
+                f"training: expected frames that can be used, got none ({reasons}); add what is "
+                "missing, or change the frames, val_share or the recipe"
             )
 
     def report(self) -> str:

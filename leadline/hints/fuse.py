@@ -8,14 +8,13 @@ All is written for a left target with a right source. For a right target mirror 
 mirror the result back.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, no_type_check
+from typing import no_type_check
 
-import numba
 import numpy as np
 from jaxtyping import Float32, Int8, Int16, UInt8
 
+from leadline.jit import compiled
 from leadline.photometry import CONTRAST_CONSTANT, LUMINANCE_CONSTANT, SSIM_WEIGHT
 
 SIXTEENTHS = 16
@@ -105,17 +104,7 @@ def _planes(image: UInt8[np.ndarray, "h w 3"]) -> Int16[np.ndarray, "3 h w"]:
     return planes
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` compiled at its first call, and kept on disk where there is a place for it."""
-    # numpy's error model: a division that could raise would keep loops from being vectorised.
-    try:
-        return numba.njit(error_model="numpy", cache=True)(function)
-    except RuntimeError:
-        # Neither the package's folder nor the user's cache folder can be written.
-        return numba.njit(error_model="numpy")(function)
-
-
-@_compiled
+@compiled
 @no_type_check
 def _fuse(target, source, candidates, missing_may_win, best, choice):
     number, height, width = candidates.shape
@@ -134,14 +123,14 @@ def _fuse(target, source, candidates, missing_may_win, best, choice):
                     choice[y, x] = n
 
 
-@_compiled
+@compiled
 @no_type_check
 def _identity_error(target, source, error):
     sums, squares = _target_sums(target)
     _errors(target, sums, squares, source, error)
 
 
-@_compiled
+@compiled
 @no_type_check
 def _warp(source, disparity, warped):
     channels, height, width = source.shape
@@ -159,7 +148,7 @@ def _warp(source, disparity, warped):
                     warped[c, y, x] = source[c, 0, 0]
 
 
-@_compiled
+@compiled
 @no_type_check
 def _errors(target, target_sums, target_squares, warped, error):
     channels, height, width = target.shape
@@ -184,7 +173,7 @@ def _errors(target, target_sums, target_squares, warped, error):
             )
 
 
-@_compiled
+@compiled
 @no_type_check
 def _target_sums(target):
     channels, height, width = target.shape
@@ -204,21 +193,21 @@ def _target_sums(target):
     return sums, squares
 
 
-@_compiled
+@compiled
 @no_type_check
 def _column_sums(width):
     """Room for one sum per column, and for the reflected columns beyond both borders."""
     return np.empty(width + 2, np.int32)
 
 
-@_compiled
+@compiled
 @no_type_check
 def _neighbours(y, height):
     """The rows above and below, reflected at the borders."""
     return (y - 1 if y > 0 else 1), (y + 1 if y < height - 1 else height - 2)
 
 
-@_compiled
+@compiled
 @no_type_check
 def _sum_columns(above, here, below, sums):
     width = len(here)
@@ -227,7 +216,7 @@ def _sum_columns(above, here, below, sums):
     sums[0], sums[width + 1] = sums[2], sums[width - 1]
 
 
-@_compiled
+@compiled
 @no_type_check
 def _sum_column_products(above, here, below, other_above, other_here, other_below, sums):
     width = len(here)
@@ -240,7 +229,7 @@ def _sum_column_products(above, here, below, other_above, other_here, other_belo
     sums[0], sums[width + 1] = sums[2], sums[width - 1]
 
 
-@_compiled
+@compiled
 @no_type_check
 def _add_row_error(a, b, sums, squares, products, target_sums, target_squares, error):
     """Adds one channel's share of pe(a, b); moments are in units of (window x white)^2."""

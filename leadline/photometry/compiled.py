@@ -10,11 +10,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, no_type_check
 
-import numba
 import numpy as np
 import torch
 from torch import Tensor
 
+from leadline.jit import compiled_fast
 from leadline.photometry.error import CONTRAST_CONSTANT, LUMINANCE_CONSTANT
 
 C1 = LUMINANCE_CONSTANT
@@ -24,21 +24,15 @@ NINTH = 1 / 9
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-# Compiled functions are marked no_type_check: a run-time shape check inside would not compile.
-# contract and reassoc let the compiler fuse and vectorise; NaN and infinity keep their meaning.
-_compiled: Callable[..., Any] = numba.njit(
-    nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz", "arcp"}, error_model="numpy"
-)
 
-
-@_compiled
+@compiled_fast
 @no_type_check
 def _reflected_rows(y: int, height: int) -> tuple[int, int]:
     """The rows above and below y, reflected at the border of the image."""
     return (y - 1 if y > 0 else 1), (y + 1 if y < height - 1 else height - 2)
 
 
-@_compiled
+@compiled_fast
 @no_type_check
 def _window_sums(a: Array, b: Array, y: int, sums: Array) -> None:
     """Sums over three rows around y of a, b, a^2, b^2, a b; reflected by one column at either
@@ -59,7 +53,7 @@ def _window_sums(a: Array, b: Array, y: int, sums: Array) -> None:
         sums[k, width + 1] = sums[k, width - 1]
 
 
-@_compiled
+@compiled_fast
 @no_type_check
 def _errors_of_images(
     a: Array, b: Array, ssim_weight: float, first: int, last: int, out: Array
@@ -98,7 +92,7 @@ def _errors_of_images(
                     row[x] += structural_share * min(max(distance, zero), one)
 
 
-@_compiled
+@compiled_fast
 @no_type_check
 def _window_gradients(a: Array, b: Array, scale: Array, y: int, sums: Array, out: Array) -> None:
     """Derivative of the windows centred on row y, as out[0] + out[1] a_q + out[2] b_q per pixel q.
@@ -134,7 +128,7 @@ def _window_gradients(a: Array, b: Array, scale: Array, y: int, sums: Array, out
         out[2, x + 1] = slope
 
 
-@_compiled
+@compiled_fast
 @no_type_check
 def _spread_over_columns(windows: Array, out: Array) -> None:
     """Sum over the windows of a row that hold each column; the reflected border counts double."""
@@ -149,7 +143,7 @@ def _spread_over_columns(windows: Array, out: Array) -> None:
         out[k, width - 2] += row[width]
 
 
-@_compiled
+@compiled_fast
 @no_type_check
 def _gradients_of_images(
     a: Array, b: Array, upstream: Array, ssim_weight: float, first: int, last: int, out: Array

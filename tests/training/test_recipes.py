@@ -103,5 +103,5 @@ def test_a_misspelt_setting_is_named_in_one_line(overrides: list[str], message: 
 def test_an_unknown_recipe_brings_the_nearest_name() -> None:
     with pytest.raises(ValueError, match="did you mean depth_hints_s"):
         recipe_text("depth_hint_s")
-    with pytest.raises(ValueError, match="there are depth_hints_ms"):
+    with pytest.raises(ValueError, match="there are demo, depth_hints_ms"):
         recipe_text("zzz")

@@ -126,8 +126,17 @@ def _find_sequences(folder: Path, cameras: _CameraFiles) -> Iterator[tuple[Path,
         return
     if list_images(folder):
         yield folder, (folder,)
-    for child in sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")):
+    for child in sorted(p for p in folder.iterdir() if p.is_dir() and not _is_no_sequence(p)):
         yield from _find_sequences(child, cameras)
+
+
+def _is_no_sequence(folder: Path) -> bool:
+    """Hidden folders, and what `leadline hints` and `leadline predict` wrote among the images."""
+    return folder.name.startswith(".") or folder.name == "hints" or _is_output(folder)
+
+
+def _is_output(folder: Path) -> bool:
+    return (folder / "predictions.json").is_file()
 
 
 def _side_folders(folder: Path, camera: CameraFile | None) -> tuple[Path, ...]:
