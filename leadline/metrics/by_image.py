@@ -62,7 +62,7 @@ class DepthMetricsByImage(Metric):
             return {}
         stream = bytes(dim_zero_cat(self._codes).to(torch.uint8).tolist())
         ids = [text.decode() for text in stream.split(b"\0")[:-1]]
-        table = dim_zero_cat(self._rows).reshape(len(ids), -1).tolist()
+        table = dim_zero_cat(self._rows).reshape(len(ids), len(DepthMetrics.names())).tolist()
         first_seen: dict[str, DepthMetrics] = {}
         for image_id, row in zip(ids, table, strict=True):
             first_seen.setdefault(image_id, DepthMetrics.from_row(row))

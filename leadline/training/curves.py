@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.loggers.logger import Logger
+from lightning.pytorch.utilities import rank_zero_only
 
 from leadline.files import atomic_path
 
@@ -25,6 +26,7 @@ class CurveLog(Logger):
         self._path = path
         self._begin(resume_step)
 
+    @rank_zero_only
     def _begin(self, resume_step: int) -> None:
         kept = [row for row in read_curves(self._path) if row[0] < resume_step]
         with atomic_path(self._path) as temporary, temporary.open("w", newline="") as file:
@@ -45,6 +47,7 @@ class CurveLog(Logger):
     ) -> None:
         """The recipe is beside the curve in `config.yaml`."""
 
+    @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         rows = ((step, name, repr(float(v))) for name, v in metrics.items() if name != "epoch")
         with self._path.open("a", newline="") as file:

@@ -3,12 +3,12 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-from worlds import hints_of, write_stereo_folder
+from training_command import environment, train_command
+from worlds import write_stereo_folder
 
 from leadline.training.curves import CurveLog, read_curves
 from leadline.training.resume import resume_step
@@ -16,21 +16,6 @@ from leadline.training.run import CURVES, RESUME_POINT, begin_run
 
 TIMEOUT = 120
 """Seconds; far beyond what a slow machine takes for a few steps."""
-
-
-def command(world: Path, run: Path) -> list[str]:
-    return [
-        *(sys.executable, "-m", "leadline", "train", "depth_hints_s", str(world)),
-        *("--hints", str(hints_of(world)), "--out", str(run)),
-        *("--data.height=32", "--data.width=64", "--data.batch_size=2", "--data.workers=1"),
-        "--model.predictor.init_args.depth.init_args.weights=none",
-        *("--run.epochs=2", "--run.log_every=1", "--run.checkpoint_every=4"),
-        *("--run.pictures_every=7", "--run.loggers=[]"),
-    ]
-
-
-def environment() -> dict[str, str]:
-    return os.environ | {"OMP_NUM_THREADS": "1"}
 
 
 def kill_after_step(arguments: list[str], run: Path, step: int) -> None:
@@ -57,11 +42,11 @@ def kill_after_step(arguments: list[str], run: Path, step: int) -> None:
 def test_killed_in_mid_epoch_it_goes_on_bit_for_bit(tmp_path: Path) -> None:
     world = write_stereo_folder(tmp_path / "world", count=14, size=(32, 64))
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    subprocess.run(command(world, whole), env=environment(), check=True, capture_output=True)
+    subprocess.run(train_command(world, whole), env=environment(), check=True, capture_output=True)
     # Twelve steps an epoch: once within the first, once within the second.
     for step in (4, 16):
-        kill_after_step(command(world, killed), killed, step)
-    subprocess.run(command(world, killed), env=environment(), check=True, capture_output=True)
+        kill_after_step(train_command(world, killed), killed, step)
+    subprocess.run(train_command(world, killed), env=environment(), check=True, capture_output=True)
     expected, curves = (
         [row for row in read_curves(run / CURVES) if row[1].startswith(("train/", "val/"))]
         for run in (whole, killed)
