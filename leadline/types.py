@@ -208,9 +208,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class LossValue:
-    """A loss as sums and counts, one entry per scale, so that masked means can be pooled over
-    ranks.
-    """
+    """A loss as sums and counts, one per scale, so that masked means can be pooled over ranks."""
 
     sum: Float[Tensor, "s"]
     count: Float[Tensor, "s"]

@@ -39,16 +39,35 @@ def depth_to_disparity(
     return disparity_to_depth(depth, focal, baseline)
 
 
-def resize_inverse_depth(
-    depth: Float[Tensor, "b 1 _ _"], size: tuple[int, int]
-) -> Float[Tensor, "b 1 h w"]:
-    """Inverse depth at `size` (h, w) of a depth map of any size, interpolated bilinearly.
+def to_full_size(
+    map_of_scale: Float[Tensor, "b k _ _"], scale: int, size: tuple[int, int]
+) -> Float[Tensor, "b k h w"]:
+    """A map whose pixels are 2^scale wide, brought bilinearly to an image of `size` (h, w).
 
-    Inverse depth is what the network emits and what is linear in the image; interpolating depth
-    would let one far pixel swallow its near neighbours. For dense depth only: sparse truth is
-    never resized.
+    Where 2^scale does not divide the image, the map's last row and column reach beyond it: they are
+    cut off after interpolation, not squeezed in. Depth goes this way as its inverse, which is what
+    a network emits and what is linear in the image; sparse truth never does.
     """
-    inverse_depth = 1 / depth
-    if depth.shape[-2:] == size:
-        return inverse_depth
-    return functional.interpolate(inverse_depth, size, mode="bilinear", align_corners=False)
+    height, width = size
+    rows, columns = map_of_scale.shape[-2:]
+    if scale == 0:
+        return map_of_scale[..., :height, :width]
+    whole = (rows * 2**scale, columns * 2**scale)
+    enlarged = functional.interpolate(map_of_scale, whole, mode="bilinear", align_corners=False)
+    return enlarged[..., :height, :width]
+
+
+def to_scale(
+    image: Float[Tensor, "b c h w"], scale: int, size: tuple[int, int]
+) -> Float[Tensor, "b c _ _"]:
+    """The image as a map of `size` whose pixels are means over 2^scale x 2^scale; see
+    `to_full_size`.
+
+    Beyond the image its last row and column are repeated.
+    """
+    step = 2**scale
+    missing_rows = size[0] * step - image.shape[-2]
+    missing_columns = size[1] * step - image.shape[-1]
+    if missing_rows or missing_columns:
+        image = functional.pad(image, (0, missing_columns, 0, missing_rows), mode="replicate")
+    return functional.avg_pool2d(image, step) if scale else image

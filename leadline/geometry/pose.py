@@ -1,6 +1,4 @@
-"""Rigid motions. A pose named a_to_b takes points from the frame of camera a to that of camera
-b.
-"""
+"""Rigid motions; a pose named a_to_b takes points from the frame of camera a to that of b."""
 
 import torch
 from jaxtyping import Float

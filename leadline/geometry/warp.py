@@ -53,9 +53,9 @@ def reproject(
     """
     height, width = inverse_depth.shape[-2:]
     # Tiny matrices, in double: for equal cameras and no rotation H must round to the identity.
-    rotation = target_to_source[:, :3, :3].double()
-    translation = target_to_source[:, :3, 3:].double()
-    source_camera, target_camera = source_intrinsics.double(), target_intrinsics.double()
+    exact = _most_exact(inverse_depth.device)
+    rotation, translation = target_to_source[:, :3].to(exact).split([3, 1], dim=-1)
+    source_camera, target_camera = source_intrinsics.to(exact), target_intrinsics.to(exact)
     homography = source_camera @ rotation @ torch.linalg.inv(target_camera)
     epipole = (source_camera @ translation).to(inverse_depth.dtype)[..., None]
     far = torch.einsum(
@@ -66,6 +66,11 @@ def reproject(
     image = far + epipole * inverse_depth
     scale = image[:, 2:]
     return image[:, :2] / scale.clamp(min=MINIMUM_DEPTH), scale > MINIMUM_DEPTH
+
+
+def _most_exact(device: torch.device) -> torch.dtype:
+    """Double precision, but on Apple GPUs, which have none."""
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def inside(pixels: Float[Tensor, "b 2 h w"], size: tuple[int, int]) -> Bool[Tensor, "b 1 h w"]:

@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from leadline.geometry.depth import to_full_size
 from leadline.losses.explanations import Reduction, over_sources
 from leadline.losses.term import Term
 from leadline.types import LossValue, Scene
@@ -28,9 +29,7 @@ class MaskedReprojection(Term):
             raise ValueError("the predicted warps were not asked for")
         sums, counts, maps = [], [], {}
         for scale, logits in _explainability(scene).items():
-            mask = functional.interpolate(
-                logits.sigmoid(), scene.batch.size, mode="bilinear", align_corners=False
-            )
+            mask = to_full_size(logits.sigmoid(), scale, scene.batch.size)
             masked = mask * scene.errors.predicted[scale]
             error, valid = over_sources(masked, scene.errors.valid, self.reduction)
             sums.append(error.where(valid, 0.0).sum())
@@ -56,4 +55,11 @@ def _explainability(scene: Scene) -> dict[int, Float[Tensor, "b n h w"]]:
     logits = scene.predictions.explainability
     if logits is None:
         raise ValueError("the depth network makes no explainability; see `Objective.check`")
+    sources = len(scene.batch.sources)
+    for value in logits.values():
+        if value.shape[1] != sources:
+            raise ValueError(
+                f"explainability: expected one mask for each of {sources} sources, "
+                f"the network makes {value.shape[1]}; set its `explained_sources`"
+            )
     return {scale: value.float() for scale, value in logits.items()}

@@ -5,8 +5,8 @@ from typing import Literal
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn import functional
 
+from leadline.geometry.depth import to_full_size
 from leadline.losses.explanations import Reduction, contest
 from leadline.losses.residuals import RESIDUALS
 from leadline.losses.term import Need, Term
@@ -17,12 +17,12 @@ class ProxySupervision(Term):
     """Residual of the predicted depth against the hint, where the hint is to be believed
     [depth-hints].
 
-    Per scale, sum of residual(d, h) over the believed pixels, divided by their number; d and h in
-    network units, both at full size. Together with `Reprojection` it makes the styles of the paper:
+    Per scale: the sum of residual(d, h) over the believed pixels, divided by their number; d and h
+    in network units, both at full size. Together with `Reprojection` it makes the styles of the
+    paper:
 
     - `believe: hint_wins` beside reprojection is *soft* supervision, the paper's own: the hint
-    counts
-      where it explains the target better than the prediction (and than the unmoved source);
+      counts where it explains the target better than the prediction (and than the unmoved source);
     - `believe: everywhere` beside reprojection is *sum*, alone it is *hard* supervision;
     - `everywhere` with `uncertainty` is *hard with uncertainty*: residual * exp(-u) + u.
 
@@ -46,9 +46,9 @@ class ProxySupervision(Term):
         self.uncertainty = uncertainty
 
     def needed(self) -> frozenset[Need]:
-        wanted: set[Need] = {"hint"}
+        wanted: set[Need] = {"proxy"}
         if self.believe == "hint_wins":
-            wanted |= {"predicted", "identity"} if self.automask else {"predicted"}
+            wanted |= {"hint", "predicted", "identity"} if self.automask else {"hint", "predicted"}
         if self.uncertainty:
             wanted.add("uncertainty")
         return frozenset(wanted)
@@ -56,7 +56,7 @@ class ProxySupervision(Term):
     def forward(self, scene: Scene) -> LossValue:
         errors, unit = scene.errors, scene.batch.unit
         if scene.batch.hint is None or errors.hint_valid is None:
-            raise ValueError("the hints were not asked for")
+            raise ValueError("the batch has no hints; see `Objective.check`")
         hint = scene.batch.hint / unit
         sums, counts, maps = [], [], {}
         for scale, depth in errors.depth.items():
@@ -82,6 +82,4 @@ def _full_size_uncertainty(scene: Scene, scale: int) -> Float[Tensor, "b 1 h w"]
     uncertainty = scene.predictions.uncertainty
     if uncertainty is None:
         raise ValueError("the depth network makes no uncertainty; see `Objective.check`")
-    return functional.interpolate(
-        uncertainty[scale].float(), scene.batch.size, mode="bilinear", align_corners=False
-    )
+    return to_full_size(uncertainty[scale].float(), scale, scene.batch.size)

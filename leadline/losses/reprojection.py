@@ -20,11 +20,9 @@ class Reprojection(Term):
         reduction: over sources, `min` or `mean`.
         automask: whether the source as it stands competes.
         average_over: `pixels` keeps masked pixels in the mean as [monodepth2] does; `kept` divides
-        by
-            the pixels that are left, as [depth-hints] does.
+            by the pixels that are left, as [depth-hints] does.
         hint_competes: whether a pixel which the hint explains better than the unmoved source is
-        kept
-            even where the prediction does not (yet) [depth-hints].
+            kept even where the prediction does not (yet) [depth-hints].
     """
 
     def __init__(

@@ -3,8 +3,8 @@
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
 
+from leadline.geometry.depth import to_scale
 from leadline.losses.term import Term
 from leadline.types import TARGET, LossValue, Scene
 
@@ -37,7 +37,7 @@ class Smoothness(Term):
         image = scene.batch.images[TARGET]
         sums = []
         for scale, depth in scene.predictions.depth[TARGET].items():
-            small = functional.interpolate(image, depth.shape[-2:], mode="area")
+            small = to_scale(image, scale, (depth.shape[-2], depth.shape[-1]))
             sums.append(edge_aware_smoothness(1 / depth, small).sum() / 2**scale)
         counts = sums[0].new_full((len(sums),), float(len(scene.batch)))
         return LossValue(torch.stack(sums), counts)

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from leadline.types import LossValue, Scene
 
-Need = Literal["predicted", "identity", "hint", "uncertainty", "explainability", "depth"]
-"""What a term may look at beside the batch and the predicted depth."""
+Need = Literal["predicted", "identity", "hint", "proxy", "uncertainty", "explainability", "depth"]
+"""What a term may look at beside the predicted depth: `hint` is how well the hint explains the
+target, `proxy` the hint itself."""
 
 
 class Term(nn.Module):
@@ -53,6 +54,11 @@ class Objective(nn.Module):
         super().__init__()
         if not terms:
             raise ValueError("objective: expected at least one named term, got none")
+        if all(weighted.start_step > 0 for weighted in terms.values()):
+            raise ValueError(
+                "objective: expected a term that counts from the first step, every start_step is "
+                "above 0; set one to 0"
+            )
         self.terms = nn.ModuleDict({name: weighted.term for name, weighted in terms.items()})
         self.weights = {name: weighted.weight for name, weighted in terms.items()}
         self.start_steps = {name: weighted.start_step for name, weighted in terms.items()}
@@ -102,10 +108,13 @@ class Objective(nn.Module):
         return "\n".join(lines)
 
 
+_HINTS = "make hints (`leadline hints`), give `--hints FOLDER`, and `stereo` in `frames:`"
+
 SUPPLIERS: Mapping[Need, str] = {
     "predicted": "give `frames:` at least one source beside 0",
     "identity": "give `frames:` at least one source beside 0",
-    "hint": "give the data `hints: FOLDER` (made by `leadline hints`) and `stereo` in `frames:`",
+    "proxy": _HINTS,
+    "hint": _HINTS,
     "uncertainty": "give the depth network `uncertainty: true`",
     "explainability": "give the depth network an explainability head, one channel per source",
     "depth": "the data set has no true depth to train on",

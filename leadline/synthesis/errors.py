@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from leadline.geometry.depth import resize_inverse_depth
+from leadline.geometry.depth import to_full_size
 from leadline.geometry.warp import Padding, Warp, warp_by_depth, warp_by_inverse_depth
 from leadline.photometry import SSIM_WEIGHT, photometric_errors
 from leadline.types import STEREO, TARGET, Batch, Errors, Offset, Predictions
@@ -55,18 +55,19 @@ class Explainer:
         self, batch: Batch, predictions: Predictions, wanted: Collection[Explanation]
     ) -> Errors:
         inverse_depth = {
-            s: resize_inverse_depth(d, batch.size) for s, d in predictions.depth[TARGET].items()
+            s: to_full_size(1 / d, s, batch.size) for s, d in predictions.depth[TARGET].items()
         }
         depth = {s: 1 / inverse for s, inverse in inverse_depth.items()}
-        errors = Errors(depth=depth, valid=_valid(batch, batch.sources))
+        errors = Errors(
+            depth=depth, valid=_valid(batch, batch.sources), hint_valid=_where_hinted(batch)
+        )
         if "predicted" in wanted or "warped" in wanted:
             warp = _warp_all(batch, predictions, list(inverse_depth.values()), self.padding)
             errors = self._with_predicted(errors, batch, warp, keep="warped" in wanted)
         if "identity" in wanted:
             errors = replace(errors, identity=self._identity_errors(batch))
         if "hint" in wanted:
-            hint, hint_valid = self._hint_error(batch)
-            errors = replace(errors, hint=hint, hint_valid=hint_valid)
+            errors = replace(errors, hint=self._hint_error(batch))
         return errors
 
     def _with_predicted(self, errors: Errors, batch: Batch, warp: Warp, keep: bool) -> Errors:
@@ -94,20 +95,19 @@ class Explainer:
         errors = photometric_errors(sources, batch.images[TARGET], self.ssim_weight)
         return errors.transpose(0, 1) + TIE_BREAKER * counted_noise(batch)
 
-    def _hint_error(self, batch: Batch) -> tuple[Float[Tensor, "b 1 h w"], Bool[Tensor, "b 1 h w"]]:
-        """Error of the stereo partner warped by the hint, and where there is a hint to speak of."""
+    def _hint_error(self, batch: Batch) -> Float[Tensor, "b 1 h w"]:
+        """Error of the stereo partner warped by the hint; without meaning where there is none."""
         if batch.hint is None or HINT_SOURCE not in batch.images:
             raise ValueError(
                 "the objective looks at hints, but the batch has "
                 + ("no hints: give `hints:` a folder" if batch.hint is None else "no stereo frame")
             )
-        present = batch.hint > 0
         # A missing hint is warped at one unit of depth and masked: infinity would spread as NaN.
-        depth = batch.hint.where(present, batch.unit)
+        depth = batch.hint.where(batch.hint > 0, batch.unit)
         with torch.no_grad():
             warp = _warp(batch, HINT_SOURCE, depth, _known_pose(batch, HINT_SOURCE), self.padding)
             error = photometric_errors(warp.image[None], batch.images[TARGET], self.ssim_weight)
-        return error.transpose(0, 1), present & _valid(batch, (HINT_SOURCE,))
+        return error.transpose(0, 1)
 
 
 def _known_pose(batch: Batch, offset: Offset) -> Float[Tensor, "b 4 4"]:
@@ -153,6 +153,13 @@ def _warp_all(
         torch.cat(source_intrinsics),
         padding,
     )
+
+
+def _where_hinted(batch: Batch) -> Bool[Tensor, "b 1 h w"] | None:
+    """Where there is a hint, a source to judge it by, and a loss mask that allows a look."""
+    if batch.hint is None or HINT_SOURCE not in batch.images:
+        return None
+    return (batch.hint > 0) & _valid(batch, (HINT_SOURCE,))
 
 
 def _valid(batch: Batch, sources: tuple[Offset, ...]) -> Bool[Tensor, "b n h w"]:

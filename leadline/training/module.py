@@ -1,6 +1,7 @@
 """The one LightningModule: it holds the schedule, and no method's name."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,10 @@ from leadline.losses.term import Objective, Weighted
 from leadline.metrics import DepthMetrics, depth_metrics, mean_metrics
 from leadline.metrics.by_image import DepthMetricsByImage
 from leadline.synthesis.errors import Explainer
-from leadline.training.optimisers import ParameterRule, parameter_groups
+from leadline.training.optimisers import ParameterRule, freeze_parameters, parameter_groups
 from leadline.training.step import NonFiniteLoss, Step, training_step
 from leadline.training.supply import supplied_by_data, supplied_by_predictor
-from leadline.types import TARGET, Batch
+from leadline.types import Batch
 
 VALIDATION_RANGE = (1e-3, 80.0)
 """Depths in metres that count in the validation figures, as in the usual protocols."""
@@ -59,6 +60,7 @@ class DepthTraining(pl.LightningModule):
         self._optimiser = optimiser
         self._schedule = schedule
         self._groups = tuple(groups)
+        freeze_parameters(predictor, self._groups)
 
     def configure_optimizers(self) -> Any:
         optimiser = self._optimiser(self.predictor.parameters())
@@ -89,7 +91,10 @@ class DepthTraining(pl.LightningModule):
         try:
             step = self.take_step(batch)
         except NonFiniteLoss as error:
-            path = Path(self.trainer.default_root_dir) / f"non_finite_step_{self.global_step}.pt"
+            path = (
+                Path(self.trainer.default_root_dir)
+                / f"non_finite_{self.global_step}_{self.global_rank}.pt"
+            )
             save_batch(batch, path)
             raise NonFiniteLoss(f"{error}. The batch is in {path}") from None
         self._log("train", step, len(batch))
@@ -140,14 +145,17 @@ def rows_of(batch: Batch, step: Step, metric: bool) -> dict[str, DepthMetrics]:
 
 
 def save_batch(batch: Batch, path: Path) -> None:
-    """Everything that made a loss break, loadable with `torch.load(path, weights_only=True)`."""
-    images = {str(offset): image.cpu() for offset, image in batch.images.items()}
-    contents: dict[str, Any] = {"ids": list(batch.ids), "images": images, "unit": batch.unit}
-    for name in ("hint", "depth", "loss_mask", "jitter", "seeds"):
-        value = getattr(batch, name)
-        if value is not None:
-            contents[name] = value.cpu()
-    if batch.intrinsics is not None:
-        contents["intrinsics"] = batch.intrinsics[TARGET].cpu()
+    """Every tensor of a batch, loadable with `torch.load(path, weights_only=True)`.
+
+    Named as its field, a mapping by offset as `field[offset]`.
+    """
+    contents: dict[str, Any] = {"ids": list(batch.ids), "unit": batch.unit}
+    for field in fields(batch):
+        value = getattr(batch, field.name)
+        if isinstance(value, torch.Tensor):
+            contents[field.name] = value.cpu()
+        elif isinstance(value, Mapping):
+            for offset, tensor in value.items():
+                contents[f"{field.name}[{offset}]"] = tensor.cpu()
     with atomic_path(path) as temporary:
         torch.save(contents, temporary)

@@ -13,7 +13,7 @@ def supplied_by_data(data: DepthData) -> frozenset[Need]:
     if any(offset != TARGET for offset in data.offsets) and data.needs.camera:
         found |= {"predicted", "identity"}
     if data.needs.hints is not None and STEREO in data.offsets:
-        found.add("hint")
+        found |= {"hint", "proxy"}
     if data.needs.depth:
         found.add("depth")
     return frozenset(found)

@@ -211,10 +211,12 @@ def test_smoothness_ignores_scale_and_falls_off_with_the_pyramid() -> None:
         edge_aware_smoothness(inverse_depth * 7, image), edge_aware_smoothness(inverse_depth, image)
     )
     batch = plane_batch(count=1)
-    depth = torch.rand(1, 1, 24, 40) + 1
-    predictions = Predictions(depth={TARGET: {0: depth, 2: depth}})
+    small = torch.rand(1, 1, 6, 10) + 1
+    predictions = Predictions(depth={TARGET: {2: small}})
+    image = batch.images[TARGET]
     value = Smoothness()(Scene(batch, predictions, scene_at(1.0).errors))
-    assert value.sum[1].item() == pytest.approx(value.sum[0].item() / 4)
+    expected = edge_aware_smoothness(1 / small, torch.nn.functional.avg_pool2d(image, 4)) / 4
+    assert value.mean().item() == pytest.approx(expected.item())
 
 
 def with_explainability(scene: Scene, logit: float) -> Scene:
@@ -231,6 +233,12 @@ def test_a_predictive_mask_scales_the_error_and_pays_for_doubt() -> None:
     prior = ExplainabilityPrior()
     assert prior(sure).mean() < 1e-6
     torch.testing.assert_close(prior(unsure).mean(), torch.tensor(2.0).log())
+
+
+def test_a_mask_for_another_number_of_sources_is_refused() -> None:
+    scene = with_explainability(scene_at(12.0, plane_batch(sources=(STEREO,))), 0.0)
+    with pytest.raises(ValueError, match="one mask for each of 1 sources"):
+        MaskedReprojection()(scene)
 
 
 def test_the_objective_weighs_starts_and_prints_its_terms() -> None:
@@ -252,9 +260,11 @@ def test_the_objective_weighs_starts_and_prints_its_terms() -> None:
 
 def test_the_objective_refuses_what_nobody_makes() -> None:
     objective = Objective({"hint": Weighted(ProxySupervision(uncertainty=True))})
-    assert objective.needed() == {"hint", "predicted", "identity", "uncertainty"}
-    with pytest.raises(ValueError, match=r"objective\.hint needs hint: give the data `hints"):
-        objective.check(frozenset({"predicted", "identity", "uncertainty"}))
+    assert objective.needed() == {"hint", "proxy", "predicted", "identity", "uncertainty"}
+    with pytest.raises(ValueError, match=r"objective\.hint needs hint: make hints"):
+        objective.check(frozenset({"proxy", "predicted", "identity", "uncertainty"}))
     objective.check(objective.needed())
+    with pytest.raises(ValueError, match="set one to 0"):
+        Objective({"late": Weighted(Reprojection(), start_step=5)})
     with pytest.raises(ValueError, match="at least one named term"):
         Objective({})
