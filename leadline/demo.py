@@ -62,7 +62,7 @@ QUICK = DemoSize(
 def run_demo(out: Path, quick: bool = False) -> Evaluation:
     """Run every stage in the folder `out`; a stage that was finished before is not done again."""
     size = QUICK if quick else FULL
-    console, start = Console(), time.monotonic()
+    console, start = Console(soft_wrap=True), time.monotonic()
     world, hints, run = out / "world", out / "hints", out / "run"
     console.rule("1 of 4  a stereo world")
     console.print(str(generate(world, size.world)))

@@ -1,10 +1,15 @@
 """Files that are written whole or not at all."""
 
+import errno
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+FULL_DISK = 1 << 20
+"""Bytes free below which a failed write is put down to a full disk, whatever the writer said."""
 
 
 @contextmanager
@@ -22,5 +27,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         os.replace(temporary, path)
+    except Exception as error:
+        if shutil.disk_usage(path.parent).free < FULL_DISK:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
@@ -12,6 +13,9 @@ install_import_hook("leadline", "shape_checks.checked")
 
 settings.register_profile("leadline", deadline=None, max_examples=25, derandomize=True)
 settings.load_profile("leadline")
+
+# Tests run side by side, one per core; more threads each would only fight for them.
+torch.set_num_threads(1)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

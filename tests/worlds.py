@@ -5,11 +5,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from scenes import texture
 
 from leadline.data.depth_files import write_disparity
 from leadline.data.sources.folder import ImageFolder
 from leadline.geometry.camera import pixel_grid
-from scenes import texture
 
 BASELINE, DEPTH = 0.5, 8.0
 """Metres."""

@@ -180,7 +180,10 @@ def _read_png(path: Path) -> UInt16[np.ndarray, "h w"]:
     complete = data.endswith(PNG_END)
     steps = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if complete else None
     if steps is None:
-        raise ValueError(f"{path}: damaged, truncated or no PNG; write the file anew")
+        raise ValueError(
+            f"{path}: damaged, truncated or no PNG; write the file anew (a hint by the same "
+            "`leadline hints` again)"
+        )
     if steps.dtype != np.uint16 or steps.ndim != 2:
         raise ValueError(
             f"{path}: expected a 16-bit PNG of one channel, "

@@ -139,14 +139,12 @@ class DepthData(LightningDataModule):
         _print_once(self.report())
         if not self._train.frames:
             counts = self._train.reasons() + Counter({"too near to validation": self._between})
-            examples = self._train.examples
-            reasons = ", ".join(
-                f"{count} {reason}{f', first {examples[reason]}' if reason in examples else ''}"
-                for reason, count in counts.items()
-            )
+            reasons = ", ".join(f"{count} {reason}" for reason, count in counts.items())
+            examples = [f"{why}: {frame}" for why, frame in self._train.examples.items()]
+            first = f", e.g. {examples[0]}" if examples else ""
             raise ValueError(
-                f"training: expected frames that can be used, got none ({reasons}); add what is "
-                "missing, or change the frames, val_share or the recipe"
+                f"training: expected frames that can be used, got none ({reasons}){first}; add "
+                "what is missing, or change the frames, val_share or the recipe"
             )
 
     def report(self) -> str:
@@ -281,7 +279,9 @@ class DepthData(LightningDataModule):
             raise ValueError(f"unit: expected metres per network unit, got {self.unit}")
         hints = self.needs.hints
         if hints is not None and not hints.is_dir():
-            raise FileNotFoundError(f"{hints}: expected a folder of hints, found none; make them")
+            raise FileNotFoundError(
+                f"{hints}: expected a folder of hints, found none; `leadline hints` makes them"
+            )
         pair_only = set(self.offsets) == {TARGET, STEREO} and hints is None
         if self.augmentation.flip == "swap" and (self.needs.depth or not pair_only):
             raise ValueError(

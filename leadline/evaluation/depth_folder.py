@@ -86,7 +86,7 @@ class DepthFolder:
         if self.divide is None:
             raise ValueError(
                 f"expected the units per metre of {path}, got none; "
-                "pass divide=256 (KITTI) or divide=1000 (millimetres)"
+                "pass divide=256 (KITTI) or divide=1000 (millimetres), `--divide` of the command"
             )
         return np.asarray(values, dtype=np.float64) / self.divide
 

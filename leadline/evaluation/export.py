@@ -23,7 +23,8 @@ def frames_with_truth(source: Source, frames: Sequence[FrameId] | None = None) -
     if not found:
         raise ValueError(
             f"expected true depth for some of {len(asked)} frames, found none: give a data set "
-            "with LiDAR, `--truth`, or score by eye with `leadline predict`"
+            "with LiDAR (KITTI raw, or one by `leadline synthetic`), or depth maps of your own by "
+            "--predictions and --truth"
         )
     return found
 

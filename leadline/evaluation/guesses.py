@@ -1,6 +1,7 @@
 """Honest guesses: the figures of what needs no picture, below which a network has learnt nothing.
 
-Both are oracles: they are fitted to the very truth on which they are scored, for the least Abs Rel.
+Both are oracles: they are fitted to the very truth on which they are scored, for the least Abs Rel
+over the pixels of all images together. What is printed is the mean over images, as elsewhere.
 """
 
 from collections.abc import Iterable, Mapping

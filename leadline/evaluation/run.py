@@ -1,14 +1,17 @@
 """One evaluation in a folder of its own: predictions, truth, `results.json`, `report.html`."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from leadline.data.sources.detect import open_source
 from leadline.data.splits import read_split
+from leadline.evaluation.alignment import Alignment
 from leadline.evaluation.export import export_predictions, export_truth, frames_with_truth
 from leadline.evaluation.page import evaluation_page
 from leadline.evaluation.panels import find_photographs
 from leadline.evaluation.predictions import open_predictions, open_truth
+from leadline.evaluation.protocol import named_protocol
 from leadline.evaluation.results import Evaluation
 from leadline.evaluation.score import score_folders
 from leadline.files import atomic_path
@@ -18,6 +21,8 @@ from leadline.report.elements import Section
 
 RESULTS, REPORT = "results.json", "report.html"
 PREDICTIONS, TRUTH = "predictions", "truth"
+SUBJECT = "evaluation.json"
+"""Names the model and the data set that a folder is about."""
 
 
 def evaluate_model(
@@ -31,22 +36,35 @@ def evaluate_model(
     flip: bool = False,
     extra: Callable[[Path, Path], Sequence[Section]] = lambda predictions, truth: (),
     progress: Callable[[int, int], None] = lambda done, total: None,
+    say: Callable[[str], None] = print,
 ) -> Evaluation:
     """Predict every frame with truth, then score the predictions and write the report.
 
-    `extra` makes further sections of the report from the folders of predictions and truth. Without
-    an `alignment`, a metric model is scored as it is and any other by the median.
+    What an earlier, interrupted call predicted is kept. `extra` makes further sections of the
+    report from the folders of predictions and truth. Without an `alignment`, a metric model is
+    scored as it is and any other by the median. `say` hears of frames that are left out.
 
     Raises:
         FileNotFoundError, ValueError: one line on what is missing or wrong.
     """
+    # What can be wrong is looked at before hours of prediction.
+    named_protocol(protocol)
+    Alignment.parse(alignment or "none")
     model = DepthPredictor.load(model_folder, flip=flip)
     source = open_source(data)
-    frames = frames_with_truth(source, None if split is None else read_split(split))
+    asked = None if split is None else read_split(split)
+    frames = frames_with_truth(source, asked)
+    if asked is not None and len(frames) < len(asked):
+        first = next(frame for frame in asked if frame not in set(frames))
+        say(
+            f"{len(asked) - len(frames)} of {len(asked)} frames are left out, first {first}: "
+            "no image or no true depth"
+        )
     name = f"{model.config.recipe or model_folder.name} {fingerprint(model_folder)}"
-    export_predictions(
-        model, f"{name}{' flip' if flip else ''}", source, frames, out / PREDICTIONS, progress
-    )
+    if flip:
+        name += " flip"
+    _begin(out, name, data)
+    export_predictions(model, name, source, frames, out / PREDICTIONS, progress)
     export_truth(source, frames, out / TRUTH)
     evaluation = score_folders(
         out / PREDICTIONS,
@@ -88,6 +106,32 @@ def evaluate_folders(
     found = find_photographs(photographs, ids) if photographs is not None else {}
     _write(evaluation, out, predictions, truth, found, divide, truth_divide)
     return evaluation
+
+
+def _begin(out: Path, model: str, data: Path) -> None:
+    """Frames of two data sets can bear the same names: a folder is about one model and one set."""
+    path = out / SUBJECT
+    subject = {"model": model, "data": str(data.resolve())}
+    if path.exists():
+        recorded = _recorded_subject(path)
+        if recorded != subject:
+            raise ValueError(
+                f"{out} holds the evaluation of {recorded.get('model')} on {recorded.get('data')}, "
+                f"not of {model} on {subject['data']}; give another folder for --out"
+            )
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(subject, indent=1), encoding="utf-8")
+
+
+def _recorded_subject(path: Path) -> dict[str, str]:
+    try:
+        recorded = json.loads(path.read_text(encoding="utf-8"))
+        return dict(recorded)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{path}: expected what this folder evaluates, got something else; give another folder "
+            "for --out"
+        ) from None
 
 
 def _write(

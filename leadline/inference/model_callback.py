@@ -1,5 +1,7 @@
 """Keeps the model folder of a run up to date while it trains."""
 
+import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +11,12 @@ import yaml
 from leadline.data.module import DepthData
 from leadline.inference.model_folder import ModelConfig, save_model
 from leadline.training.module import DepthTraining
+from leadline.training.resume import SECONDS_BETWEEN_EPOCHS, Interrupted
 from leadline.types import STEREO
 
 
 class ModelFolder(pl.Callback):
-    """Writes the model at the end of every epoch and of the run.
+    """Writes the model at the end of an epoch and of the run, also of one that was interrupted.
 
     Args:
         folder: of the model.
@@ -25,17 +28,26 @@ class ModelFolder(pl.Callback):
         self.folder = folder
         self._recipe = recipe
         self._predictor: dict[str, Any] = yaml.safe_load(config)["model"]["predictor"]
+        self._last_save = -math.inf
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self._save(trainer, module)
+        if time.monotonic() - self._last_save > SECONDS_BETWEEN_EPOCHS:
+            self._save(trainer, module)
 
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._save(trainer, module)
+
+    def on_exception(
+        self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        if isinstance(exception, Interrupted):
+            self._save(trainer, module)
 
     def _save(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if not trainer.is_global_zero or not isinstance(module, DepthTraining):
             return
         save_model(module.predictor, self._describe(trainer, module.data), self.folder)
+        self._last_save = time.monotonic()
 
     def _describe(self, trainer: pl.Trainer, data: DepthData) -> ModelConfig:
         rig = data.rig_summary()

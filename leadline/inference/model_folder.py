@@ -4,13 +4,14 @@ Nothing is unpickled: weights are safetensors, and the configuration names the c
 """
 
 import hashlib
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentError, ArgumentParser
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -18,6 +19,8 @@ from torch import nn
 from leadline.files import atomic_path
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.yaml", "README.md"
+RUN_MODEL = "model"
+"""The model's folder within that of a run."""
 FORMAT = 1
 """Of the configuration; a later one that cannot be read as this one counts up."""
 
@@ -50,13 +53,15 @@ def save_model(predictor: nn.Module, config: ModelConfig, folder: Path) -> None:
     state = {
         name: tensor.detach().cpu().contiguous() for name, tensor in predictor.state_dict().items()
     }
+    with atomic_path(folder / CARD) as temporary:
+        temporary.write_text(_card(config, predictor), encoding="utf-8")
     with atomic_path(folder / WEIGHTS) as temporary:
         save_file(state, temporary)
-    with atomic_path(folder / CARD) as temporary:
-        temporary.write_text(_card(config, predictor))
+        # The writer of safetensors lets nobody else read what it writes.
+        shutil.copymode(folder / CARD, temporary)
     with atomic_path(folder / CONFIG) as temporary:
         values = asdict(config) | {"size": list(config.size)}
-        temporary.write_text(yaml.safe_dump(values, sort_keys=False))
+        temporary.write_text(yaml.safe_dump(values, sort_keys=False), encoding="utf-8")
 
 
 def read_config(folder: Path) -> ModelConfig:
@@ -69,27 +74,55 @@ def read_config(folder: Path) -> ModelConfig:
     path = folder / CONFIG
     if not path.is_file() or not (folder / WEIGHTS).is_file():
         raise FileNotFoundError(
-            f"{folder}: expected a model folder with {WEIGHTS} and {CONFIG}; "
-            "`leadline train` writes one as RUN/model"
+            f"{folder}: expected a model folder with {WEIGHTS} and {CONFIG}; {_advice(folder)}"
         )
     try:
-        values = yaml.safe_load(path.read_text())
-        config = ModelConfig(**(values | {"size": tuple(values["size"])}))
-    except (yaml.YAMLError, TypeError, KeyError) as error:
-        raise ValueError(f"{path}: expected the configuration of a model, got {error}") from None
-    if config.format > FORMAT:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        newer = values["format"] > FORMAT
+        config = None if newer else ModelConfig(**(values | {"size": tuple(values["size"])}))
+    except (yaml.YAMLError, TypeError, KeyError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path}: expected the configuration of a model, got {reason}") from None
+    if config is None:
         raise ValueError(
-            f"{path}: format {config.format} is newer than this version of leadline reads "
+            f"{path}: format {values['format']} is newer than this version of leadline reads "
             f"({FORMAT}); upgrade leadline"
+        )
+    if not _is_size(config.size) or not config.unit > 0:
+        raise ValueError(
+            f"{path}: expected a size of two whole numbers (h, w) and a positive unit, got "
+            f"{list(config.size)} and {config.unit}; copy or train the model again"
         )
     return config
 
 
+def _advice(folder: Path) -> str:
+    inside = folder / RUN_MODEL
+    if (inside / CONFIG).is_file():
+        return f"did you mean {inside}?"
+    return "`leadline train` writes one as RUN/model"
+
+
+def _is_size(size: tuple[Any, ...]) -> bool:
+    return len(size) == 2 and all(isinstance(side, int) and side > 0 for side in size)
+
+
 def build_predictor(config: Mapping[str, Any]) -> nn.Module:
-    """The predictor that a configuration describes, its weights not loaded from anywhere."""
+    """The predictor that a configuration describes, its weights not loaded from anywhere.
+
+    Raises:
+        ValueError: a class or an argument does not exist in this version.
+    """
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--predictor", type=nn.Module)
-    parsed = parser.parse_object({"predictor": _without_weights(config)})
+    try:
+        parsed = parser.parse_object({"predictor": _without_weights(config)})
+    except ArgumentError as error:
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise ValueError(
+            f"predictor: {reason}; the model was made by another version of leadline or with code "
+            "that is not installed here"
+        ) from None
     predictor: nn.Module = parser.instantiate(parsed).predictor
     return predictor
 
@@ -102,7 +135,10 @@ def load_predictor(folder: Path) -> tuple[nn.Module, ModelConfig]:
         ValueError: weights and configuration do not belong together.
     """
     config = read_config(folder)
-    predictor = build_predictor(config.predictor)
+    try:
+        predictor = build_predictor(config.predictor)
+    except ValueError as error:
+        raise ValueError(f"{folder / CONFIG}: {error}") from None
     load_weights(predictor, folder)
     return predictor.eval(), config
 
@@ -116,7 +152,7 @@ def load_weights(predictor: nn.Module, folder: Path) -> None:
     """
     path = folder / WEIGHTS
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; give a model folder written by leadline")
+        raise FileNotFoundError(f"{path}: expected a model folder's weights; {_advice(folder)}")
     try:
         state = load_file(path)
     except SafetensorError as error:
@@ -174,7 +210,7 @@ Weights keep the terms of the data that they were trained on.
 
 ```python
 from leadline.inference.predictor import DepthPredictor
-model = DepthPredictor.load("{config.recipe or "model"}")
-depth = model("photograph.jpg")
+model = DepthPredictor.load("model")  # this folder
+depth = model("photograph.jpg")  # float32 array, h x w
 ```
 """

@@ -1,13 +1,11 @@
 """Photographs on disk -> depth on disk: resumable, atomic, one clear line for what went wrong."""
 
-import glob
-import json
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,19 +14,12 @@ from jaxtyping import Float32
 
 from leadline.colour import DepthScale, colour_depth
 from leadline.data.depth_files import write_depth
-from leadline.data.images import IMAGE_SUFFIXES, list_images
 from leadline.files import atomic_path
 from leadline.inference.model_folder import fingerprint
+from leadline.inference.photographs import find_photographs
+from leadline.inference.prediction_folder import Output, PredictionFolder
 from leadline.inference.predictor import DepthPredictor, to_native
 
-MANIFEST = "predictions.json"
-Output = Literal["millimetres", "kitti", "npy", "colour"]
-SUFFIX: dict[Output, str] = {
-    "millimetres": ".png",
-    "kitti": ".png",
-    "npy": ".npy",
-    "colour": ".png",
-}
 DIVIDE: dict[Output, int] = {"millimetres": 1000, "kitti": 256}
 """Units of the 16-bit PNG in one metre."""
 
@@ -45,31 +36,9 @@ class PredictionSummary:
     """Pixels too far for 16 bits, written as missing."""
 
 
-def find_photographs(inputs: Sequence[str]) -> dict[Path, Path]:
-    """Each image that is meant by files, folders and globs, with the path of its result.
-
-    Results mirror the layout below the folder that was named.
-
-    Raises:
-        FileNotFoundError: an input means no image; it is named.
-    """
-    found: dict[Path, Path] = {}
-    for text in inputs:
-        path = Path(text)
-        if path.is_dir():
-            images = _images_below(path)
-            results = [image.relative_to(path).with_suffix("") for image in images]
-        else:
-            matches = [path] if path.is_file() else [Path(m) for m in sorted(glob.glob(text))]
-            images = [m for m in matches if m.suffix.lower() in IMAGE_SUFFIXES]
-            results = [Path(image.stem) for image in images]
-        if not images:
-            raise FileNotFoundError(
-                f"{text}: expected an image, a folder of images or a glob, found no image there"
-            )
-        found |= dict(zip(images, results, strict=True))
-    _refuse_collisions(found)
-    return found
+def default_outputs(metric: bool) -> tuple[Output, ...]:
+    """What a user most likely wants: 16-bit PNG needs metres."""
+    return ("millimetres", "colour") if metric else ("npy", "colour")
 
 
 def predict_files(
@@ -85,31 +54,44 @@ def predict_files(
     """Predict every photograph; what an earlier run of the same model wrote is kept.
 
     Colours span one range for all pictures, so that a video does not flicker: `scale`, or else the
-    range of the first picture.
+    range of the first picture. A photograph that cannot be read costs one line in `failed`.
 
     Raises:
         FileNotFoundError: an input means no image.
-        ValueError: `out` holds predictions of another model or other settings.
+        ValueError: `out` holds predictions of another model or other settings, or the outputs
+            cannot hold what the model predicts.
+        OSError: a result cannot be written; those written before are whole.
     """
-    photographs = find_photographs(inputs)
-    settings = _settings(model, model_folder)
-    scale = _begin(out, settings, scale)
-    summary = PredictionSummary()
+    _check(model, outputs, batch_size)
+    photographs = find_photographs(inputs, out)
+    folder = PredictionFolder.begin(out, _settings(model, model_folder), photographs, scale)
     pending = {
         path: result
         for path, result in photographs.items()
-        if not all(_target(out, kind, result).exists() for kind in outputs)
+        if not all(folder.path(kind, result).exists() for kind in outputs)
     }
-    summary.kept = len(photographs) - len(pending)
+    summary = PredictionSummary(kept=len(photographs) - len(pending))
     for path, depth in _predicted(model, list(pending), batch_size, summary.failed):
-        if scale is None and "colour" in outputs:
-            scale = DepthScale.spanning(depth)
-            _write_manifest(out, settings, scale)
+        if folder.colours is None and "colour" in outputs:
+            folder.colours = DepthScale.spanning(depth)
+            folder.save()
         for kind in outputs:
-            summary.beyond += _write(_target(out, kind, pending[path]), kind, depth, scale)
+            target = folder.path(kind, pending[path])
+            summary.beyond += _write(target, kind, depth, folder.colours)
         summary.written += 1
         progress(summary.kept + summary.written + len(summary.failed), len(photographs))
     return summary
+
+
+def _check(model: DepthPredictor, outputs: Sequence[Output], batch_size: int) -> None:
+    if batch_size < 1:
+        raise ValueError(f"batch size: expected 1 or more, got {batch_size}")
+    in_metres = [kind for kind in outputs if kind in DIVIDE]
+    if in_metres and not model.config.metric:
+        raise ValueError(
+            f"outputs: {in_metres[0]} holds metres, but depth of this model is right only up to an "
+            "unknown factor; choose npy and colour"
+        )
 
 
 def _predicted(
@@ -137,27 +119,6 @@ def _predicted(
                 yield path, to_native(one, native)
 
 
-def _images_below(folder: Path) -> list[Path]:
-    folders = [folder, *sorted(path for path in folder.rglob("*") if path.is_dir())]
-    return [image for one in folders for image in list_images(one)]
-
-
-def _refuse_collisions(found: dict[Path, Path]) -> None:
-    owner: dict[Path, Path] = {}
-    for path, result in found.items():
-        other = owner.setdefault(result, path)
-        if other != path:
-            raise ValueError(
-                f"{other} and {path} would both be written as {result}: name their common folder "
-                "instead, so that results mirror its layout"
-            )
-
-
-def _target(out: Path, kind: Output, result: Path) -> Path:
-    folder = out / kind
-    return folder / result.with_name(result.name + SUFFIX[kind])
-
-
 def _write(
     target: Path, kind: Output, depth: Float32[np.ndarray, "_ _"], scale: DepthScale | None
 ) -> int:
@@ -180,26 +141,3 @@ def _settings(model: DepthPredictor, folder: Path) -> dict[str, Any]:
         "size": list(model.size),
         "flip": model.flip,
     }
-
-
-def _begin(out: Path, settings: dict[str, Any], scale: DepthScale | None) -> DepthScale | None:
-    """Start or continue a folder of predictions; the range of colours that it already has."""
-    path = out / MANIFEST
-    if path.exists():
-        recorded = json.loads(path.read_text())
-        colours = recorded.pop("colours", None)
-        if recorded != settings:
-            raise ValueError(
-                f"{out} holds predictions of model {recorded.get('model')} with other settings; "
-                "give another folder for `--out`"
-            )
-        if scale is None and colours is not None:
-            scale = DepthScale(**colours)
-    _write_manifest(out, settings, scale)
-    return scale
-
-
-def _write_manifest(out: Path, settings: dict[str, Any], scale: DepthScale | None) -> None:
-    colours = {} if scale is None else {"colours": asdict(scale)}
-    with atomic_path(out / MANIFEST) as temporary:
-        temporary.write_text(json.dumps(settings | colours, indent=1))

@@ -34,7 +34,7 @@ def _fetched(hub_id: str) -> Path:
         reason = "no .safetensors file came"
     # The client of the hub lets errors of whichever HTTP library it uses pass through.
     except Exception as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].split(". ")[0]
     else:
         # Without a connection the client hands out what an earlier, broken download left.
         if _has_weights(folder):
@@ -42,7 +42,7 @@ def _fetched(hub_id: str) -> Path:
     raise FileNotFoundError(
         f"weights: hub: {hub_id} is not cached and could not be fetched ({reason}); "
         "set weights to a folder that holds its config.json and model.safetensors, "
-        "or to none for a random start"
+        "or to none for a random start (`leadline train --weights FOLDER` or none)"
     )
 
 

@@ -1,38 +1,62 @@
 """What a training run says while it runs: images per second, and who waits for whom."""
 
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
 
 WINDOW = 20
 """Steps over which speed and shares are averaged."""
+LINE_SECONDS = 30.0
+"""Between two lines within an epoch."""
+EPOCH_SECONDS = 10.0
+"""Epochs that end faster after the last line share one."""
+
+SHOWN = (("train/loss", "loss"), ("val/loss", "val loss"), ("val/abs_rel", "val abs_rel"))
+"""Figures of a line, and what they are called there."""
+
+
+class Tally(NamedTuple):
+    """Seconds spent waiting for the loader and working, and the images seen, up to now."""
+
+    waited: float = 0.0
+    worked: float = 0.0
+    images: int = 0
+
+    def since(self, other: "Tally") -> "Tally":
+        """What has come since another moment."""
+        return Tally(
+            self.waited - other.waited, self.worked - other.worked, self.images - other.images
+        )
+
+    @property
+    def images_per_second(self) -> float:
+        """Of all processes together, as the clock of this one runs."""
+        return self.images / max(self.waited + self.worked, 1e-9)
+
+    @property
+    def loader_share(self) -> float:
+        """Of the time: near 0 the network is the bottleneck; near 1 more workers, JPEG or the
+        resized cache would pay.
+        """
+        return self.waited / max(self.waited + self.worked, 1e-9)
 
 
 class Throughput(pl.Callback):
-    """Logs images per second, and the share of the time that was spent waiting for the loader.
-
-    A share near 0 says that the network is the bottleneck; near 1, that more workers, JPEG or the
-    resized cache would pay.
-    """
+    """Keeps the tally of a run, and logs images per second and the share of the loader."""
 
     def __init__(self) -> None:
+        self.tally = Tally()
         self._mark = 0.0
-        self._waited = 0.0
-        self._worked = 0.0
-        self._images = 0
+        self._logged = Tally()
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self._waited = self._worked = 0.0
-        self._images = 0
         self._mark = time.perf_counter()
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_index: int
     ) -> None:
-        now = time.perf_counter()
-        self._waited += now - self._mark
-        self._mark = now
+        self.tally = self.tally._replace(waited=self.tally.waited + self._lap())
 
     def on_train_batch_end(
         self,
@@ -42,13 +66,58 @@ class Throughput(pl.Callback):
         batch: Any,
         batch_index: int,
     ) -> None:
-        now = time.perf_counter()
-        self._worked += now - self._mark
-        self._mark = now
-        self._images += len(batch) * trainer.world_size
+        waited, worked, images = self.tally
+        images += len(batch) * trainer.world_size
+        self.tally = Tally(waited, worked + self._lap(), images)
         if (batch_index + 1) % WINDOW == 0:
-            total = self._waited + self._worked
-            module.log("images_per_second", self._images / total, prog_bar=True)
-            module.log("loader_share", self._waited / total, prog_bar=True)
-            self._waited = self._worked = 0.0
-            self._images = 0
+            recent = self.tally.since(self._logged)
+            module.log("images_per_second", recent.images_per_second, prog_bar=True)
+            module.log("loader_share", recent.loader_share, prog_bar=True)
+            self._logged = self.tally
+
+    def _lap(self) -> float:
+        now = time.perf_counter()
+        lap, self._mark = now - self._mark, now
+        return lap
+
+
+class ProgressLines(pl.Callback):
+    """One short line per epoch, and more in a long one: for a log file, where no bar can be drawn.
+
+    Args:
+        throughput: of the same run, called before this.
+    """
+
+    def __init__(self, throughput: Throughput) -> None:
+        self._throughput = throughput
+        self._told = Tally()
+        self._last = time.monotonic()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        if self._seconds() > LINE_SECONDS:
+            self._tell(trainer)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        last = trainer.current_epoch + 1 == trainer.max_epochs
+        if last or trainer.current_epoch == 0 or self._seconds() > EPOCH_SECONDS:
+            self._tell(trainer)
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._last
+
+    def _tell(self, trainer: pl.Trainer) -> None:
+        if trainer.is_global_zero:
+            recent = self._throughput.tally.since(self._told)
+            print(
+                f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}, "
+                f"step {trainer.global_step}: {_figures(trainer)}, "
+                f"{recent.images_per_second:.1f} images/s, loader {recent.loader_share:.0%}",
+                flush=True,
+            )
+        self._told = self._throughput.tally
+        self._last = time.monotonic()
+
+
+def _figures(trainer: pl.Trainer) -> str:
+    known = trainer.callback_metrics
+    return ", ".join(f"{text} {float(known[key]):.4f}" for key, text in SHOWN if key in known)

@@ -4,6 +4,8 @@ The file names classes and their arguments; the type hints are the schema, so th
 fails before anything loads.
 """
 
+import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -79,7 +81,8 @@ def read_recipe(
     try:
         return parser.parse_args(list(overrides), namespace=parser.parse_object(contents))
     except Exception as error:
-        raise ValueError(f"recipe {recipe}: {_one_line(error)}") from None
+        advice = _nearest_key(str(error), parser)
+        raise ValueError(f"recipe {recipe}: {_one_line(error)}{advice}") from None
 
 
 def build(config: Namespace) -> tuple[DepthData, DepthTraining, RunSettings]:
@@ -92,6 +95,16 @@ def build(config: Namespace) -> tuple[DepthData, DepthTraining, RunSettings]:
 def as_yaml(config: Namespace) -> str:
     """The complete configuration, as a recipe that gives the same run again."""
     return str(recipe_parser().dump(config, skip_unset=False))
+
+
+def _nearest_key(message: str, parser: ArgumentParser) -> str:
+    group = re.search(r"Group '([\w.]+)' does not accept option '(\w+)'", message)
+    single = re.search(r"unrecognized arguments: --([\w.]+)|Option '([\w.]+)' is not", message)
+    parts = [part for found in (group, single) if found for part in found.groups() if part]
+    if not parts:
+        return ""
+    near = difflib.get_close_matches(".".join(parts), parser.get_defaults().as_flat().__dict__, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _one_line(error: Exception) -> str:

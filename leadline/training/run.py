@@ -2,27 +2,41 @@
 
 import difflib
 import logging
+import signal
+import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import lightning.pytorch as pl
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from leadline.data.module import DepthData
 from leadline.files import atomic_path
-from leadline.training.curves import CurveLog
+from leadline.training.curves import CurveLog, read_curves
 from leadline.training.module import DepthTraining
 from leadline.training.pictures import Pictures
-from leadline.training.progress import Throughput
+from leadline.training.progress import ProgressLines, Throughput
 from leadline.training.recipe import RunSettings
-from leadline.training.resume import ResumePoint, resume_step
+from leadline.training.resume import Interrupted, ResumePoint, resume_step
 
 CONFIG = "config.yaml"
 RESUME_POINT = "resume.ckpt"
 CURVES = "curves.csv"
-MAY_CHANGE = ("epochs:", "steps:", "workers:", "devices:", "nodes:", "accelerator:", "loggers:")
-"""Settings that a resumed run may be given anew: they end it later or run it elsewhere."""
+MAY_CHANGE = (
+    *("epochs:", "steps:", "workers:", "devices:", "nodes:", "accelerator:"),
+    *("loggers:", "log_every:", "checkpoint_every:", "pictures_every:"),
+)
+"""Settings that a resumed run may be given anew: they end it later, run it elsewhere or only watch
+it."""
+IDLE_REMARKS = (
+    ".*does not have many workers.*",
+    ".*smaller than the logging interval.*",
+    ".*across ranks is zero.*",  # a run without validation frames
+)
+"""Warnings of the trainer about what is meant so."""
 
 
 def fit(
@@ -35,58 +49,121 @@ def fit(
 ) -> pl.Trainer:
     """Train in the folder `run`, from its resume point where it has one.
 
+    A bar shows the progress on a terminal; elsewhere short lines do.
+
     Raises:
-        ValueError: the folder holds a run of another recipe, or a damaged resume point.
+        ValueError: a setting is out of range or asks for what this machine has not, or the folder
+            holds a run of another recipe, or a damaged resume point.
+        KeyboardInterrupt: the run was interrupted, and has saved its state.
     """
+    _check(settings)
     # Of the trainer's own remarks only warnings concern a user.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    done = resume_step(run / RESUME_POINT)
     begin_run(run, config)
-    resume_point = run / RESUME_POINT
-    done = resume_step(resume_point)
-    trainer = pl.Trainer(
-        default_root_dir=run,
-        max_epochs=settings.epochs,
-        max_steps=settings.steps if settings.steps is not None else -1,
-        precision=settings.precision,
-        accelerator=settings.accelerator,
-        devices=settings.devices,
-        num_nodes=settings.nodes,
-        accumulate_grad_batches=settings.accumulate,
-        gradient_clip_val=settings.clip_gradient,
-        log_every_n_steps=settings.log_every,
-        logger=[CurveLog(run / CURVES, done), *(_logger(name, run) for name in settings.loggers)],
-        callbacks=[
-            Throughput(),
-            Pictures(run / "pictures", settings.pictures_every),
-            ResumePoint(resume_point, settings.checkpoint_every),
-            *callbacks,
-        ],
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        # Order and shards are ours: counted from the seed, so that a resumed run is the same run.
-        use_distributed_sampler=False,
-    )
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*does not have many workers.*")
-        warnings.filterwarnings("ignore", category=FutureWarning, module="lightning")
+    resume_point = ResumePoint(run / RESUME_POINT, settings.checkpoint_every)
+    throughput = Throughput()
+    watched = sys.stdout.isatty()
+    with _interruptible(resume_point), _one_line_errors():
+        trainer = pl.Trainer(
+            default_root_dir=run,
+            max_epochs=settings.epochs,
+            max_steps=settings.steps if settings.steps is not None else -1,
+            precision=settings.precision,
+            accelerator=settings.accelerator,
+            devices=settings.devices,
+            num_nodes=settings.nodes,
+            accumulate_grad_batches=settings.accumulate,
+            gradient_clip_val=settings.clip_gradient,
+            log_every_n_steps=settings.log_every,
+            logger=[
+                CurveLog(run / CURVES, done),
+                *(_logger(name, run) for name in settings.loggers),
+            ],
+            callbacks=[
+                throughput,
+                *([] if watched else [ProgressLines(throughput)]),
+                Pictures(run / "pictures", settings.pictures_every),
+                resume_point,
+                *callbacks,
+            ],
+            enable_progress_bar=watched,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            # Order and shards are ours: counted from the seed, so that a resumed run is the same.
+            use_distributed_sampler=False,
+        )
+        if done and trainer.is_global_zero:
+            print(f"going on from step {done} of {run}", flush=True)
         trainer.fit(
             module,
             datamodule=data,
-            ckpt_path=resume_point if done else None,
+            ckpt_path=run / RESUME_POINT if done else None,
             weights_only=True,
         )
+    if trainer.global_step == done and trainer.is_global_zero:
+        print("nothing left to train; more by --run.epochs or --run.steps", flush=True)
     return trainer
+
+
+@contextmanager
+def _interruptible(resume_point: ResumePoint) -> Iterator[None]:
+    """However the trainer ends a run that was asked to stop, it is a KeyboardInterrupt here."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except (Interrupted, SystemExit):
+        raise KeyboardInterrupt from None
+    except RuntimeError:
+        # A worker that did not outlive Ctrl-C is missed by the loader.
+        if resume_point.asked_to_stop:
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        if signal.getsignal(signal.SIGINT) != before:
+            signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """The trainer's own errors as ours, and no remarks about what is meant so."""
+    with warnings.catch_warnings():
+        for remark in IDLE_REMARKS:
+            warnings.filterwarnings("ignore", remark)
+        warnings.filterwarnings("ignore", category=FutureWarning, module="lightning")
+        try:
+            yield
+        except MisconfigurationException as error:
+            raise ValueError(f"run: {error}; change run.accelerator or run.devices") from None
+
+
+def _check(settings: RunSettings) -> None:
+    counts = {
+        "epochs": settings.epochs,
+        "steps": settings.steps,
+        "accumulate": settings.accumulate,
+        "checkpoint_every": settings.checkpoint_every,
+        "pictures_every": settings.pictures_every,
+        "log_every": settings.log_every,
+    }
+    for name, count in counts.items():
+        if count is not None and count < 1:
+            raise ValueError(f"run.{name}: expected 1 or more, got {count}")
 
 
 def begin_run(run: Path, config: str) -> None:
     """Write the configuration of a new run, or check that an old one is being continued.
 
+    A folder in which nothing was trained yet, because the first attempt failed, may be given
+    another configuration.
+
     Raises:
         ValueError: the folder's configuration differs; names the first settings that do.
     """
     path = run / CONFIG
-    if path.exists():
+    trained = (run / RESUME_POINT).exists() or read_curves(run / CURVES)
+    if path.exists() and trained:
         changed = _differences(path.read_text(), config)
         if changed:
             raise ValueError(

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from leadline.inference.flip import blend_flipped
 from leadline.evaluation.matched import blended_depth
+from leadline.inference.flip import blend_flipped
 
 maps = st.tuples(st.integers(1, 4), st.integers(2, 60)).flatmap(
     lambda size: st.tuples(

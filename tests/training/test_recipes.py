@@ -62,7 +62,7 @@ def test_one_step_reaches_every_parameter(name: str) -> None:
     recipe = yaml.safe_load(recipe_text(name))
     batch = batch_for(recipe["data"]["frames"])
     offered = supplied_by_predictor(module.predictor) | {"predicted", "identity"}
-    module.objective.check(offered | ({"hint"} if batch.hint is not None else set()))
+    module.objective.check(offered | ({"hint", "proxy"} if batch.hint is not None else set()))
     step = training_step(module.predictor, module.explainer, module.objective, batch)
     step.loss.backward()
     assert step.loss.isfinite()

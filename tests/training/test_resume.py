@@ -85,5 +85,9 @@ def test_a_damaged_resume_point_is_not_taken_for_a_new_run(tmp_path: Path) -> No
 def test_a_folder_holds_one_run(tmp_path: Path) -> None:
     begin_run(tmp_path, "seed: 0\nrun:\n  epochs: 20\n")
     begin_run(tmp_path, "seed: 0\nrun:\n  epochs: 30\n")
+    (tmp_path / RESUME_POINT).touch()
     with pytest.raises(ValueError, match=r"was seed: 0; now seed: 1"):
         begin_run(tmp_path, "seed: 1\nrun:\n  epochs: 30\n")
+    # Where nothing came of the first attempt nothing is held.
+    (tmp_path / RESUME_POINT).unlink()
+    begin_run(tmp_path, "seed: 1\nrun:\n  epochs: 30\n")

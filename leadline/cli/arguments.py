@@ -1,0 +1,159 @@
+"""What a command line may say, verb by verb."""
+
+import argparse
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from leadline import __version__
+from leadline.cli import verbs
+
+EXIT_USAGE = 2
+
+
+def read_arguments(words: Sequence[str]) -> argparse.Namespace:
+    """The verb and its options; `overrides` holds what `train` hands on to the recipe.
+
+    Raises:
+        SystemExit: an argument is wrong, which has been said in one line.
+    """
+    options, rest = _parser().parse_known_args(_joined(words))
+    if rest and options.verb is not verbs.train:
+        _Parser(prog=f"leadline {options.name}").error(f"unknown argument {rest[0]}")
+    options.overrides = rest
+    return options
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """`--data.workers 2` as `--data.workers=2`: the value of an override is no argument."""
+    joined: list[str] = []
+    for word in words:
+        before = joined[-1] if joined else ""
+        if re.fullmatch(r"--\w+(\.\w+)+", before) and not word.startswith("--"):
+            joined[-1] = f"{before}={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without repeating the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_USAGE, f"leadline: {message}; see `{self.prog} --help`\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="leadline",
+        description="Train a camera to see depth in metres, and measure and ship what it learned.",
+    )
+    parser.add_argument("--version", action="version", version=f"leadline {__version__}")
+    subparsers = parser.add_subparsers(dest="name", required=True, metavar="VERB")
+    for add in (
+        _add_demo,
+        _add_synthetic,
+        _add_hints,
+        _add_recipes,
+        _add_train,
+        _add_evaluate,
+        _add_predict,
+    ):
+        add(subparsers)
+    return parser
+
+
+def _verb(subparsers: Any, function: Callable[[argparse.Namespace], int | None]) -> Any:
+    text = (function.__doc__ or "").strip()
+    parser = subparsers.add_parser(function.__name__, help=text.splitlines()[0], description=text)
+    parser.set_defaults(verb=function)
+    return parser
+
+
+def _add_demo(subparsers: Any) -> None:
+    parser = _verb(subparsers, verbs.demo)
+    parser.add_argument("--out", type=Path, default=Path("demo"), help="folder of the results")
+    parser.add_argument("--quick", action="store_true", help="a minute, to see that it runs")
+
+
+def _add_synthetic(subparsers: Any) -> None:
+    parser = _verb(subparsers, verbs.synthetic)
+    parser.add_argument("out", type=Path, help="folder to write the world to, KITTI raw layout")
+    parser.add_argument("--drives", type=int, default=6)
+    parser.add_argument("--frames", type=int, default=20, help="per drive")
+    parser.add_argument("--width", type=int, default=640)
+    parser.add_argument("--height", type=int, default=192)
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def _add_hints(subparsers: Any) -> None:
+    parser = _verb(subparsers, verbs.hints)
+    parser.add_argument("data", type=Path, help="folder of stereo pairs")
+    parser.add_argument("--out", type=Path, help="folder of the hints (default: DATA/hints)")
+    parser.add_argument("--split", type=Path, help="file of frames; default: every image")
+    parser.add_argument(
+        "--mode",
+        default="valid",
+        choices=["valid", "published", "single", "random"],
+        help="how candidates are fused; `published` lets missing ones win, as the paper's code",
+    )
+    parser.add_argument(
+        "--setting", type=int, nargs=2, metavar=("BLOCK", "DISPARITIES"), help="of mode single"
+    )
+    parser.add_argument("--width", type=int, default=1024, help="at which pairs are matched")
+    parser.add_argument("--height", type=int, default=320)
+    parser.add_argument("--seed", type=int, default=0, help="of mode random")
+    parser.add_argument("--workers", type=int, help="processes; default: one per core")
+    parser.add_argument("--overwrite", action="store_true", help="replace hints of another method")
+
+
+def _add_recipes(subparsers: Any) -> None:
+    parser = _verb(subparsers, verbs.recipes)
+    parser.add_argument("recipe", nargs="?", help="name of the recipe to print")
+
+
+def _add_train(subparsers: Any) -> None:
+    parser = _verb(subparsers, verbs.train)
+    parser.add_argument("recipe", help="name of a recipe (see `leadline recipes`) or a YAML file")
+    parser.add_argument("data", type=Path, help="folder of the data set")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder of the run; resumed if there"
+    )
+    parser.add_argument("--hints", type=Path, help="folder of hints made by `leadline hints`")
+    parser.add_argument("--init-from", type=Path, help="model folder whose weights to start from")
+    parser.add_argument("--weights", help="of the backbones at the start: hub, none or a folder")
+    parser.add_argument("--overfit", type=int, metavar="N", help="learn N frames by heart: a check")
+    parser.epilog = "Anything in the recipe can be overridden: --data.batch_size=4 --run.epochs=5"
+
+
+def _add_evaluate(subparsers: Any) -> None:
+    parser = _verb(subparsers, verbs.evaluate)
+    parser.add_argument("model", type=Path, nargs="?", help="model folder")
+    parser.add_argument("data", type=Path, nargs="?", help="data set with true depth")
+    parser.add_argument("--out", type=Path, default=Path("evaluation"))
+    parser.add_argument("--split", type=Path, help="file of frames; default: all left with truth")
+    parser.add_argument("--protocol", default="eigen", help="eigen, eigen_50, improved, none, ...")
+    parser.add_argument("--scale", help="none, median or a factor; default: none where metric")
+    parser.add_argument("--flip", action="store_true", help="blend with the mirrored picture")
+    parser.add_argument("--predictions", type=Path, help="score these depth maps instead")
+    parser.add_argument("--truth", type=Path, help="folder of true depth maps")
+    parser.add_argument("--divide", type=float, help="units per metre of PNG predictions")
+    parser.add_argument("--truth-divide", type=float, default=256, help="same of PNG truth")
+
+
+def _add_predict(subparsers: Any) -> None:
+    parser = _verb(subparsers, verbs.predict)
+    parser.add_argument("model", type=Path, help="model folder")
+    parser.add_argument("inputs", nargs="+", help="images, folders or globs")
+    parser.add_argument("--out", type=Path, default=Path("predictions"))
+    parser.add_argument(
+        "--outputs",
+        nargs="+",
+        choices=["millimetres", "kitti", "npy", "colour"],
+        help="default: millimetres and colour, or npy and colour where the model is not metric",
+    )
+    parser.add_argument("--flip", action="store_true", help="blend with the mirrored picture")
+    parser.add_argument("--batch-size", type=int, default=1)
+    parser.add_argument("--device", help="cpu, cuda, ...; default: a GPU if there is one")
+    parser.add_argument("--range", type=float, nargs=2, metavar=("NEAR", "FAR"), help="of colours")

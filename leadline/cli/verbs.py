@@ -1,0 +1,216 @@
+"""The verbs: each calls the room that does the work, and prints what came of it.
+
+Heavy imports live inside the verbs, so that `leadline --help` answers at once.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from leadline.cli.progress import progress
+
+DEFAULT_HINTS = "hints"
+"""Folder within a data set that its source knows to hold no photographs."""
+DOUBTFUL_SHARE = 0.7
+"""Of the pixels that hints explain better than no motion at all: right pairs of streets give 0.85
+and more, swapped or unrectified ones 0.65 and less."""
+
+
+def synthetic(options: argparse.Namespace) -> None:
+    """Write the synthetic stereo world."""
+    from leadline.data.synthetic.generate import generate
+    from leadline.data.synthetic.settings import WorldSettings
+
+    settings = WorldSettings(
+        drives=options.drives,
+        frames=options.frames,
+        size=(options.width, options.height),
+        seed=options.seed,
+    )
+    with progress("frames") as advance:
+        print(generate(options.out, settings, progress=advance))
+
+
+def hints(options: argparse.Namespace) -> int:
+    """Match the stereo pairs of a data set into hints."""
+    from leadline.data.sources.detect import open_source
+    from leadline.data.splits import read_split
+    from leadline.hints.generate import generate_hints
+    from leadline.hints.jobs import source_jobs
+    from leadline.hints.match import MatcherSetting
+    from leadline.hints.method import HintMethod
+
+    source = open_source(options.data)
+    found = source_jobs(source, read_split(options.split) if options.split else None)
+    if found.unpaired:
+        first = found.unpaired[0]
+        print(f"{len(found.unpaired)} images have no partner and get no hint, first: {first}")
+    settings = (MatcherSetting(*options.setting),) if options.setting else ()
+    size = (options.height, options.width)
+    method = HintMethod(options.mode, settings, size, options.seed)
+    folder = options.out or options.data / DEFAULT_HINTS
+    if folder != options.data / DEFAULT_HINTS:
+        _refuse_inside(folder, options.data)
+    summary = generate_hints(
+        found.jobs, folder, method, workers=options.workers, overwrite=options.overwrite
+    )
+    print(summary)
+    made = summary.written + summary.skipped
+    if made and summary.beats_identity < DOUBTFUL_SHARE:
+        print(
+            f"leadline: only {summary.beats_identity:.0%} of the hints explain the pictures better "
+            "than no depth at all: are left and right swapped, or the pairs not rectified? Look at "
+            "the contact sheet before training",
+            file=sys.stderr,
+        )
+    print(f"hints: {folder}, contact sheet: {folder / 'contact_sheet.png'}")
+    return 1 if summary.failures else 0
+
+
+def train(options: argparse.Namespace) -> None:
+    """Train a recipe on a data set, or go on with a run."""
+    from leadline.recipes import recipe_names
+
+    # A folder may bear a recipe's name: `leadline demo` leaves one called demo.
+    if options.recipe not in recipe_names() and Path(options.recipe).is_dir():
+        raise ValueError(
+            f"recipe: expected a name or a YAML file, got the folder {options.recipe}; "
+            "the recipe comes first: leadline train RECIPE DATA --out RUN"
+        )
+    from leadline.inference.model_callback import ModelFolder
+    from leadline.inference.model_folder import RUN_MODEL, load_weights
+    from leadline.training.curves import read_curves
+    from leadline.training.recipe import as_yaml, build
+    from leadline.training.run import CURVES, fit
+
+    _refuse_inside(options.out, options.data)
+    config = _training_config(options)
+    data, module, settings = build(config)
+    if options.init_from is not None:
+        load_weights(module.predictor, options.init_from)
+    print(module.objective)
+    text = as_yaml(config)
+    model = ModelFolder(options.out / RUN_MODEL, Path(options.recipe).stem, text)
+    fit(module, data, settings, options.out, text, [model])
+    losses = [row for row in read_curves(options.out / CURVES) if row[1] == "train/loss"]
+    if options.overfit is not None and losses:
+        (first, _, before), (last, _, after) = losses[0], losses[-1]
+        print(f"loss: {before:.4f} at step {first}, {after:.4f} at step {last}")
+    print(f"model: {model.folder}")
+
+
+def _training_config(options: argparse.Namespace) -> Any:
+    """The recipe, on this data, with what the command line wants otherwise."""
+    from leadline.data.sources.detect import source_config
+    from leadline.training.overrides import backbone_weights, overfitting
+    from leadline.training.recipe import read_recipe
+
+    section: dict[str, Any] = {"source": source_config(options.data)}
+    if options.hints is not None:
+        section["hints"] = str(options.hints)
+    overrides = [*overfitting(options.overfit), *options.overrides]
+    config = read_recipe(options.recipe, {"data": section}, overrides)
+    if options.weights is None:
+        return config
+    wanted = backbone_weights(config.model.predictor.as_dict(), options.weights)
+    return read_recipe(options.recipe, {"data": section}, [*wanted, *overrides])
+
+
+def _refuse_inside(out: Path, data: Path) -> None:
+    if out.resolve().is_relative_to(data.resolve()):
+        raise ValueError(
+            f"--out: expected a folder outside the data set {data}, whose images its pictures "
+            f"would join, got {out}"
+        )
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """Score a model on a data set, or anyone's predictions against truth."""
+    from rich.console import Console
+
+    from leadline.evaluation.run import evaluate_folders, evaluate_model
+    from leadline.evaluation.table import evaluation_table
+
+    if options.predictions is not None:
+        if options.truth is None:
+            raise ValueError("--predictions: expected --truth FOLDER beside it, got none")
+        evaluation = evaluate_folders(
+            options.predictions,
+            options.truth,
+            options.out,
+            protocol=options.protocol,
+            alignment=options.scale or "none",
+            divide=options.divide,
+            truth_divide=options.truth_divide,
+        )
+    else:
+        if options.model is None or options.data is None:
+            raise ValueError(
+                "expected MODEL and DATA, or --predictions and --truth; see "
+                "`leadline evaluate --help`"
+            )
+        _refuse_inside(options.out, options.data)
+        with progress("images") as advance:
+            evaluation = evaluate_model(
+                options.model,
+                options.data,
+                options.out,
+                split=options.split,
+                protocol=options.protocol,
+                alignment=options.scale,
+                flip=options.flip,
+                progress=advance,
+            )
+    Console().print(evaluation_table(evaluation))
+    print(f"report: {options.out / 'report.html'}")
+
+
+def predict(options: argparse.Namespace) -> int:
+    """Depth of photographs."""
+    from leadline.colour import DepthScale
+    from leadline.inference.photographs import find_photographs
+    from leadline.inference.predict_files import default_outputs, predict_files
+    from leadline.inference.predictor import DepthPredictor
+
+    # Before the network is built: a wrong path is answered at once.
+    find_photographs(options.inputs, options.out)
+    model = DepthPredictor.load(options.model, flip=options.flip, device=options.device)
+    scale = DepthScale(*options.range) if options.range else None
+    with progress("images") as advance:
+        summary = predict_files(
+            model,
+            options.model,
+            options.inputs,
+            options.out,
+            options.outputs or default_outputs(model.config.metric),
+            batch_size=options.batch_size,
+            scale=scale,
+            progress=advance,
+        )
+    for message in summary.failed.values():
+        print(f"leadline: {message}", file=sys.stderr)
+    unit = "metres" if model.config.metric else "no: right up to one unknown factor"
+    print(f"{summary.written} predicted, {summary.kept} kept, {len(summary.failed)} failed")
+    print(f"metric: {unit}")
+    if summary.beyond:
+        print(f"{summary.beyond} pixels were too far for 16 bits and are 0; use npy for those")
+    return 1 if summary.failed else 0
+
+
+def recipes(options: argparse.Namespace) -> None:
+    """List the recipes, or print one."""
+    from leadline.recipes import recipe_names, recipe_text
+
+    if options.recipe is not None:
+        print(recipe_text(options.recipe), end="")
+        return
+    for name in recipe_names():
+        print(f"{name:28s}{recipe_text(name).splitlines()[0].removeprefix('# ')}")
+
+
+def demo(options: argparse.Namespace) -> None:
+    """The whole chain on the synthetic world: make it, hints, train, evaluate, report."""
+    from leadline.demo import run_demo
+
+    run_demo(options.out, quick=options.quick)

@@ -1,0 +1,53 @@
+"""Short wishes of a user -> overrides of a recipe."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+OVERFIT_STEPS = 300
+"""Enough for the loss of a few frames to fall clearly."""
+
+
+def overfitting(count: int | None) -> list[str]:
+    """Settings under which a few frames must be learned by heart: a check of the installation.
+
+    Each step sees all of them, so that one epoch is one step.
+
+    Raises:
+        ValueError: less than one frame.
+    """
+    if count is None:
+        return []
+    if count < 1:
+        raise ValueError(f"--overfit: expected 1 frame or more, got {count}")
+    return [
+        f"--data.limit={count}",
+        f"--data.batch_size={count}",
+        "--data.val_share=0",
+        "--data.flip=none",
+        "--data.jitter=false",
+        "--data.workers=0",
+        "--model.schedule=null",
+        f"--run.epochs={OVERFIT_STEPS}",
+        f"--run.pictures_every={OVERFIT_STEPS}",
+        "--run.log_every=1",
+    ]
+
+
+def backbone_weights(predictor: Mapping[str, Any], weights: str) -> list[str]:
+    """Initial weights for every backbone of a recipe's predictor: hub, none, or a folder.
+
+    Raises:
+        ValueError: it has no backbone that takes weights.
+    """
+    keys = list(_keys_named("weights", predictor, "model.predictor"))
+    if not keys:
+        raise ValueError("--weights: this recipe's networks take none; leave it out")
+    return [f"--{key}={weights}" for key in keys]
+
+
+def _keys_named(name: str, values: Mapping[str, Any], path: str) -> Iterator[str]:
+    for key, value in values.items():
+        if key == name:
+            yield f"{path}.{key}"
+        elif isinstance(value, Mapping):
+            yield from _keys_named(name, value, f"{path}.{key}")
