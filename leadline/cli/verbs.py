@@ -111,9 +111,11 @@ def _training_config(options: argparse.Namespace) -> Any:
         section["hints"] = str(options.hints)
     overrides = [*overfitting(options.overfit), *options.overrides]
     config = read_recipe(options.recipe, {"data": section}, overrides)
-    if options.weights is None:
+    # Weights that are about to be replaced need not be fetched from anywhere.
+    weights = options.weights or ("none" if options.init_from is not None else None)
+    if weights is None:
         return config
-    wanted = backbone_weights(config.model.predictor.as_dict(), options.weights)
+    wanted = backbone_weights(config.model.predictor.as_dict(), weights)
     return read_recipe(options.recipe, {"data": section}, [*wanted, *overrides])
 
 
