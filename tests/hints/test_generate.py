@@ -182,7 +182,13 @@ def test_killed_or_interrupted_it_leaves_whole_files_and_no_process(
     script.write_text(SCRIPT)
     tests = Path(__file__).parents[1]
     command = [sys.executable, str(script), str(tmp_path), str(tests), str(number)]
-    process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command,
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+        # A test run in the background of a shell hands on that Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     folder = tmp_path / "hints"
     wait_until(lambda: len(list(folder.rglob("[!.]*.png"))) >= 4)
     if how == signal.SIGINT:
