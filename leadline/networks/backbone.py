@@ -51,7 +51,10 @@ class Backbone(nn.Module):
         frozen_batch_norm: bool = False,
     ) -> None:
         super().__init__()
-        self.pyramid = pyramid_of(build_network(name, weights, in_images))
+        network = build_network(name, weights, in_images)
+        # As the maps are laid out, or every convolution would first rearrange its weights.
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.pyramid = pyramid_of(network)
         self.strides = self.pyramid.strides
         self.channels = self.pyramid.channels
         self.frozen_batch_norm = frozen_batch_norm

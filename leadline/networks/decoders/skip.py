@@ -65,6 +65,8 @@ class SkipDecoder(nn.Module):
                 for name, outputs in heads.items()
             }
         )
+        # As the maps of a backbone are laid out, see there.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(
         self, features: Sequence[Float[Tensor, "b _ _ _"]]
