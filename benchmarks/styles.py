@@ -41,7 +41,7 @@ from leadline.inference.model_callback import ModelFolder
 from leadline.training.recipe import as_yaml, build, read_recipe
 from leadline.training.run import fit
 
-WORLD = WorldSettings(drives=12, frames=24, size=(320, 96), seed=11, velodyne=False)
+WORLD = WorldSettings(drives=14, frames=12, size=(320, 96), seed=11, velodyne=False)
 HINTS = HintMethod(mode="valid", size=(192, 640))
 STYLES = {
     "self": "depth_hints_s_self",
@@ -51,8 +51,8 @@ STYLES = {
     "soft": "depth_hints_s",
 }
 SEEDS = (0, 1, 2)
-EPOCHS, BATCH, LEARNING_RATE, STEP_SIZE = 12, 6, 3e-4, 9
-"""The last three epochs at a tenth of the learning rate."""
+EPOCHS, BATCH, LEARNING_RATE, STEP_SIZE = 10, 6, 1e-3, 8
+"""The last two epochs at a tenth of the learning rate."""
 SIGNIFICANT = 2.0
 """Standard errors."""
 FIGURES = ("abs_rel", "thin", "hidden", "edge_f1")
