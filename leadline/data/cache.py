@@ -1,9 +1,10 @@
-"""Images resized once and kept: a training then reads pixels instead of decoding files."""
+"""Images and hints resized once and kept: a training then reads pixels, and decodes no files."""
 
 import hashlib
 import json
+import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -12,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from numpy.lib.format import open_memmap
 from rich.progress import track
 from torch import Tensor
 
+from leadline.data.hint_maps import load_hint
 from leadline.data.images import load_image
 from leadline.data.sources.base import SIDES, FrameId, Source
 from leadline.files import atomic_path
@@ -24,57 +26,83 @@ from leadline.files import atomic_path
 FRAMES_PER_CHUNK = 256
 """94 MB at 640x192: few enough files, and little lost when a run is stopped."""
 RESIZING = "bicubic-antialias-1"
-"""Name of what `load_image` does; another name makes older caches stale."""
+"""Name of what `load_image` and `load_hint` do; another name makes older caches stale."""
 _GIGABYTE = 1e9
 
 
 @dataclass(frozen=True)
 class Filled:
-    """How many images a run resized, and how many were there already."""
+    """How many images and hints a run resized, and how many were there already."""
 
     written: int
     kept: int
 
 
 @dataclass(frozen=True)
+class _Kind:
+    """What is kept of a frame: where it comes from, and how it is read."""
+
+    prefix: str
+    """Of the file's name."""
+    shape: tuple[int, int, int]
+    dtype: type[np.generic]
+    path: Callable[[FrameId], Path]
+    load: Callable[[FrameId], Tensor | None]
+    is_there: Callable[[FrameId], bool]
+
+
+@dataclass(frozen=True)
 class _Chunk:
-    """Consecutive frames of one camera and the file that holds them."""
+    """Consecutive frames of one camera and the file that holds something of theirs."""
 
     path: Path
     frames: tuple[FrameId, ...]
+    kind: _Kind
 
 
-class ImageCache:
-    """The images of `source` at `size` (h, w) that `fill_cache` put into `folder`.
+_Rows = dict[FrameId, tuple[Path, int]]
 
-    One `.npy` of 8-bit pixels (n 3 h w) per `FRAMES_PER_CHUNK` frame numbers of a camera,
-    memory-mapped: measured against a JPEG of quality 95 it is read in a thirtieth of the time at
-    four times the size. The file's name holds a digest of the size, of the way of resizing and
-    of each original's length and time of change: what is stale is not found, and decoded instead.
+
+class SampleCache:
+    """What `fill_cache` put into `folder`: images of `source` and hints of `hints` at `size` (h,
+    w).
+
+    One `.npy` per `FRAMES_PER_CHUNK` frame numbers of a camera, memory-mapped: 8-bit pixels (n 3 h
+    w), read in a thirtieth of the time of a JPEG of quality 95 at four times the size, or hints in
+    metres (n 1 h w, float32). The file's name holds a digest of the size, of the way of resizing
+    and of each original's length and time of change: what is stale is not found, and decoded
+    instead.
     """
 
-    def __init__(self, source: Source, folder: Path, size: tuple[int, int]) -> None:
-        self._rows = {
-            frame: (chunk.path, row)
-            for chunk in _chunks(source, folder, size)
-            if chunk.path.is_file()
-            for row, frame in enumerate(chunk.frames)
-        }
+    def __init__(
+        self, source: Source, folder: Path, size: tuple[int, int], hints: Path | None = None
+    ) -> None:
+        self._images = _rows(_chunks(source, folder, size, _image_kind(source, size)))
+        self._hints: _Rows = {}
+        if hints is not None:
+            self._hints = _rows(_chunks(source, folder, size, _hint_kind(source, size, hints)))
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._images)
 
     def image(self, frame: FrameId) -> UInt8[Tensor, "3 h w"] | None:
         """The resized image, or None where the cache has none that is up to date."""
-        place = self._rows.get(frame)
-        if place is None:
-            return None
-        path, row = place
-        return torch.from_numpy(np.array(_pixels(path)[row]))
+        return _row(self._images, frame)
+
+    def hint(self, frame: FrameId) -> Float[Tensor, "1 h w"] | None:
+        """The resized hint in metres, or None where the cache has none that is up to date."""
+        return _row(self._hints, frame)
 
 
-def fill_cache(source: Source, folder: Path, size: tuple[int, int], workers: int = 1) -> Filled:
-    """Resize every whole image of `source` to `size` (h, w) that `folder` does not have yet.
+def fill_cache(
+    source: Source,
+    folder: Path,
+    size: tuple[int, int],
+    workers: int = 1,
+    hints: Path | None = None,
+) -> Filled:
+    """Resize every whole image of `source`, and every hint in `hints`, to `size` (h, w) that
+    `folder` does not have yet.
 
     `workers` threads share the work. A chunk is written whole or not at all, so that a stopped
     run goes on where it was and several runs may fill one folder; what a chunk replaces is removed,
@@ -83,41 +111,90 @@ def fill_cache(source: Source, folder: Path, size: tuple[int, int], workers: int
 
     Raises:
         OSError: there is not enough space.
-        ValueError: an image proves damaged when it is decoded.
+        ValueError: an image or a hint proves damaged when it is decoded.
     """
-    chunks = list(_chunks(source, folder, size))
+    kinds = [_image_kind(source, size)]
+    if hints is not None:
+        kinds.append(_hint_kind(source, size, hints))
+    chunks = [chunk for kind in kinds for chunk in _chunks(source, folder, size, kind)]
     todo = [chunk for chunk in chunks if not chunk.path.is_file()]
-    written = sum(len(chunk.frames) for chunk in todo)
-    _check_space(folder, written * 3 * size[0] * size[1])
-    jobs = [
-        (chunk.path, [(source.image_path(f), source.size(f)) for f in chunk.frames], size)
-        for chunk in todo
-    ]
-    for _ in track(_run(jobs, workers), description="resizing", total=len(jobs)):
+    _check_space(folder, sum(_bytes(chunk) for chunk in todo))
+    for _ in track(_run(todo, workers), description="resizing", total=len(todo)):
         pass
+    written = sum(len(chunk.frames) for chunk in todo)
     return Filled(written, sum(len(chunk.frames) for chunk in chunks) - written)
 
 
-_Job = tuple[Path, list[tuple[Path, tuple[int, int]]], tuple[int, int]]
+def _image_kind(source: Source, size: tuple[int, int]) -> _Kind:
+    return _Kind(
+        prefix="",
+        shape=(3, *size),
+        dtype=np.uint8,
+        path=source.image_path,
+        load=lambda frame: load_image(source.image_path(frame), size, source.size(frame)),
+        is_there=lambda frame: _is_readable(source, frame),
+    )
 
 
-def _run(jobs: list[_Job], workers: int) -> Iterator[None]:
+def _hint_kind(source: Source, size: tuple[int, int], hints: Path) -> _Kind:
+    # Hints of other folders may lie in the same cache: other ways to match, for a comparison.
+    folder = hashlib.sha256(str(hints.resolve()).encode()).hexdigest()[:8]
+    return _Kind(
+        prefix=f"hint_{folder}_",
+        shape=(1, *size),
+        dtype=np.float32,
+        path=lambda frame: hints / source.hint_path(frame),
+        load=lambda frame: load_hint(source, hints, frame, size),
+        is_there=lambda frame: (
+            source.camera(frame) is not None
+            and source.baseline(frame.sequence) is not None
+            and (hints / source.hint_path(frame)).is_file()
+        ),
+    )
+
+
+def _rows(chunks: Iterable[_Chunk]) -> _Rows:
+    return {
+        frame: (chunk.path, row)
+        for chunk in chunks
+        if chunk.path.is_file()
+        for row, frame in enumerate(chunk.frames)
+    }
+
+
+def _row(rows: _Rows, frame: FrameId) -> Tensor | None:
+    place = rows.get(frame)
+    if place is None:
+        return None
+    path, row = place
+    return torch.from_numpy(np.array(_pixels(path)[row]))
+
+
+def _bytes(chunk: _Chunk) -> int:
+    return len(chunk.frames) * math.prod(chunk.kind.shape) * np.dtype(chunk.kind.dtype).itemsize
+
+
+def _run(chunks: list[_Chunk], workers: int) -> Iterator[None]:
     # Threads are enough: decoding and resizing leave Python to the others while they work.
     with ThreadPoolExecutor(workers) as pool:
         try:
-            yield from pool.map(_write, jobs)
+            yield from pool.map(_write, chunks)
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _write(job: _Job) -> None:
-    path, images, size = job
-    with atomic_path(path) as temporary:
-        rows = open_memmap(temporary, mode="w+", dtype=np.uint8, shape=(len(images), 3, *size))
-        for row, (image, native) in enumerate(images):
-            rows[row] = load_image(image, size, native).numpy()
+def _write(chunk: _Chunk) -> None:
+    kind = chunk.kind
+    with atomic_path(chunk.path) as temporary:
+        shape = (len(chunk.frames), *kind.shape)
+        rows = open_memmap(temporary, mode="w+", dtype=kind.dtype, shape=shape)
+        for row, frame in enumerate(chunk.frames):
+            loaded = kind.load(frame)
+            if loaded is None:
+                raise ValueError(f"{kind.path(frame)}: was there and is gone; start again")
+            rows[row] = loaded.numpy()
         rows.flush()
-    _remove_stale(path)
+    _remove_stale(chunk.path)
 
 
 def _remove_stale(path: Path) -> None:
@@ -127,15 +204,15 @@ def _remove_stale(path: Path) -> None:
             other.unlink(missing_ok=True)
 
 
-def _chunks(source: Source, folder: Path, size: tuple[int, int]) -> Iterator[_Chunk]:
+def _chunks(source: Source, folder: Path, size: tuple[int, int], kind: _Kind) -> Iterator[_Chunk]:
     place = folder / f"{size[1]}x{size[0]}"
     for sequence, frames in source.sequences.items():
-        whole = sorted((f for f in frames if _is_readable(source, f)), key=_chunk_of)
+        whole = sorted((f for f in frames if kind.is_there(f)), key=_chunk_of)
         for (camera, number), group in groupby(whole, key=_chunk_of):
             members = tuple(group)
-            digest = _digest([source.image_path(frame) for frame in members], size)
-            name = f"{SIDES[camera]}_{number:04d}_{digest}.npy"
-            yield _Chunk(place / sequence / name, members)
+            digest = _digest([kind.path(frame) for frame in members], size)
+            name = f"{kind.prefix}{SIDES[camera]}_{number:04d}_{digest}.npy"
+            yield _Chunk(place / sequence / name, members, kind)
 
 
 def _chunk_of(frame: FrameId) -> tuple[int, int]:

@@ -10,15 +10,14 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from leadline.data.augment import Augmentation, augment
-from leadline.data.cache import ImageCache
-from leadline.data.depth_files import read_disparity
+from leadline.data.cache import SampleCache
+from leadline.data.hint_maps import load_hint
 from leadline.data.images import load_image
 from leadline.data.randomness import Purpose, counted_generator
 from leadline.data.sampler import Draw
 from leadline.data.sources.base import FrameId, Source
-from leadline.data.sparse import resize_nearest, scatter_depth
+from leadline.data.sparse import scatter_depth
 from leadline.geometry.camera import resize_intrinsics
-from leadline.geometry.depth import disparity_to_depth
 from leadline.types import TARGET, Offset, Sample
 
 
@@ -49,7 +48,7 @@ class DepthDataset(Dataset[Sample]):
         *,
         extras: Extras | None = None,
         augmentation: Augmentation | None = None,
-        cache: ImageCache | None = None,
+        cache: SampleCache | None = None,
         seed: int = 0,
     ) -> None:
         self.source = source
@@ -123,22 +122,12 @@ class DepthDataset(Dataset[Sample]):
         }
 
     def _hint(self, target: FrameId) -> Float[Tensor, "1 h w"] | None:
-        """Metres from the file's disparity, with the focal length at the file's own width."""
         if self.extras.hints is None:
             return None
-        path = self.extras.hints / self.source.hint_path(target)
-        if not path.is_file():
-            return None
-        camera, baseline = self.source.camera(target), self.source.baseline(target.sequence)
-        if camera is None or baseline is None:
-            raise ValueError(
-                f"{path}: a hint needs the focal length and the baseline of {target.sequence}, "
-                "which are unknown; add its calibration"
-            )
-        disparity = read_disparity(path)
-        focal = float(camera.intrinsics[0, 0]) * disparity.shape[1] / camera.size[1]
-        depth = disparity_to_depth(torch.from_numpy(disparity), focal, baseline).numpy()
-        return torch.from_numpy(resize_nearest(depth, self.size))[None]
+        cached = self.cache.hint(target) if self.cache is not None else None
+        if cached is not None:
+            return cached
+        return load_hint(self.source, self.extras.hints, target, self.size)
 
     def _depth(self, target: FrameId) -> Float[Tensor, "1 h w"] | None:
         depth = self.source.true_depth(target) if self.extras.depth else None

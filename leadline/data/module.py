@@ -12,7 +12,7 @@ from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities import rank_zero_only
 
 from leadline.data.augment import Augmentation, Flip, apply_jitter
-from leadline.data.cache import ImageCache, fill_cache
+from leadline.data.cache import SampleCache, fill_cache
 from leadline.data.collate import collate
 from leadline.data.dataset import DepthDataset, Extras
 from leadline.data.sampler import CountedLoader, CountedSampler
@@ -57,7 +57,8 @@ class DepthData(LightningDataModule):
         calibrated: targets must have intrinsics; without, whole sets without them can be read.
         flip: whether half the samples are mirrored, or mirrored and swapped.
         jitter: whether half the samples have their colours changed.
-        cache: folder of this data set alone, in which images are kept at the training size.
+        cache: folder of this data set alone, in which images and hints are kept at the training
+            size.
         limit: train on so many frames only, the first ones: a check of recipe and installation.
         unit: metres per network unit; by default baseline / 0.1 with a stereo frame, 1 without.
         seed: of order, augmentation and noise.
@@ -113,14 +114,15 @@ class DepthData(LightningDataModule):
         self._train: Selection | None = None
         self._val: Selection | None = None
         self._between = 0
-        self._images: ImageCache | None = None
+        self._images: SampleCache | None = None
         self._check()
 
     def prepare_data(self) -> None:
         """Fill the cache, once per machine."""
         if self.cache is not None:
-            filled = fill_cache(self.source, self.cache, self.size, max(self.workers, 1))
-            print(f"cache: {filled.written} images resized, {filled.kept} were there already")
+            workers = max(self.workers, 1)
+            filled = fill_cache(self.source, self.cache, self.size, workers, self.needs.hints)
+            print(f"cache: {filled.written} files resized, {filled.kept} were there already")
 
     def setup(self, stage: str | None = None) -> None:
         """Choose the frames and say which were skipped and why.
@@ -135,7 +137,7 @@ class DepthData(LightningDataModule):
         self._train = replace(chosen, frames=chosen.frames[: self.limit])
         self._val = select(self.source, val, self.needs)
         if self.cache is not None:
-            self._images = ImageCache(self.source, self.cache, self.size)
+            self._images = SampleCache(self.source, self.cache, self.size, self.needs.hints)
         _print_once(self.report())
         if not self._train.frames:
             counts = self._train.reasons() + Counter({"too near to validation": self._between})

@@ -3,13 +3,15 @@ import pickle
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from data.tiny_trees import SEQUENCE, cut_short, write_drive, write_image, write_kitti
 
 from leadline.data import cache as cache_module
-from leadline.data.cache import Filled, ImageCache, fill_cache
-from leadline.data.dataset import DepthDataset
+from leadline.data.cache import Filled, SampleCache, fill_cache
+from leadline.data.dataset import DepthDataset, Extras
+from leadline.data.depth_files import write_disparity
 from leadline.data.images import load_image
 from leadline.data.sources.base import FrameId
 from leadline.data.sources.kitti import KittiRaw
@@ -30,7 +32,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_cache_holds_what_would_be_decoded(source: KittiRaw, tmp_path: Path) -> None:
     assert fill_cache(source, tmp_path / "c", HALF) == Filled(written=8, kept=0)
-    cache = ImageCache(source, tmp_path / "c", HALF)
+    cache = SampleCache(source, tmp_path / "c", HALF)
     assert len(cache) == 8
     cache = pickle.loads(pickle.dumps(cache))
     for frame in source.frames:
@@ -46,11 +48,52 @@ def test_the_cache_holds_what_would_be_decoded(source: KittiRaw, tmp_path: Path)
 def test_a_data_set_reads_the_cache_and_not_the_file(source: KittiRaw, tmp_path: Path) -> None:
     fill_cache(source, tmp_path / "c", HALF)
     dataset = DepthDataset(
-        source, source.frames, (STEREO,), HALF, cache=ImageCache(source, tmp_path / "c", HALF)
+        source, source.frames, (STEREO,), HALF, cache=SampleCache(source, tmp_path / "c", HALF)
     )
     expected = dataset[0].images[TARGET]
     source.image_path(source.frames[0]).unlink()
     assert torch.equal(dataset[0].images[TARGET], expected)
+
+
+def hints_of(source: KittiRaw, folder: Path, seed: int = 0) -> Path:
+    """Hint files of all left images but the last, at a size of their own."""
+    values = np.random.default_rng(seed).uniform(0, 3, (6, 20)).astype(np.float32)
+    for index, frame in enumerate([f for f in source.frames if f.camera == 0][:-1]):
+        write_disparity(folder / source.hint_path(frame), values + index, {})
+    return folder
+
+
+def test_hints_come_from_the_cache_bit_for_bit(source: KittiRaw, tmp_path: Path) -> None:
+    hints = hints_of(source, tmp_path / "h")
+    extras = Extras(hints)
+    without = DepthDataset(source, source.frames, (STEREO,), HALF, extras=extras)
+    expected = [without[item].hint for item in range(len(without))]
+    assert sum(hint is not None for hint in expected) == 3
+    assert fill_cache(source, tmp_path / "c", HALF, hints=hints) == Filled(written=11, kept=0)
+    assert fill_cache(source, tmp_path / "c", HALF, hints=hints) == Filled(written=0, kept=11)
+    cache = SampleCache(source, tmp_path / "c", HALF, hints)
+    # Where the cache is used, the files need not be.
+    for path in hints.rglob("*.png"):
+        path.write_bytes(b"")
+    with_cache = DepthDataset(source, source.frames, (STEREO,), HALF, extras=extras, cache=cache)
+    for item, hint in enumerate(expected):
+        if hint is not None:
+            assert torch.equal(with_cache[item].hint, hint)
+
+
+def test_changed_hints_are_stale_and_those_of_other_folders_stay(
+    source: KittiRaw, tmp_path: Path
+) -> None:
+    one, two = hints_of(source, tmp_path / "h1"), hints_of(source, tmp_path / "h2", seed=2)
+    for folder in (one, two):
+        fill_cache(source, tmp_path / "c", HALF, hints=folder)
+    frame = source.frames[0]
+    first, second = (SampleCache(source, tmp_path / "c", HALF, f).hint(frame) for f in (one, two))
+    assert not torch.equal(first, second)
+    assert SampleCache(source, tmp_path / "c", HALF).hint(frame) is None
+    hints_of(source, one, seed=3)
+    assert SampleCache(source, tmp_path / "c", HALF, one).hint(frame) is None
+    assert torch.equal(SampleCache(source, tmp_path / "c", HALF, two).hint(frame), second)
 
 
 def test_a_second_run_keeps_and_a_stopped_one_goes_on(source: KittiRaw, tmp_path: Path) -> None:
@@ -66,26 +109,26 @@ def test_a_changed_image_is_stale_and_replaced(source: KittiRaw, tmp_path: Path)
     fill_cache(source, tmp_path / "c", HALF)
     frame = FrameId(SEQUENCE, 0, 0)
     write_image(source.image_path(frame), seed=999)
-    cache = ImageCache(source, tmp_path / "c", HALF)
+    cache = SampleCache(source, tmp_path / "c", HALF)
     assert cache.image(frame) is None
     assert len(cache) == 6
     assert fill_cache(source, tmp_path / "c", HALF) == Filled(written=2, kept=6)
     expected = load_image(source.image_path(frame), HALF, source.size(frame))
-    assert torch.equal(ImageCache(source, tmp_path / "c", HALF).image(frame), expected)
+    assert torch.equal(SampleCache(source, tmp_path / "c", HALF).image(frame), expected)
     assert len(list((tmp_path / "c").rglob("*.npy"))) == 4
 
 
 def test_a_touched_image_is_stale(source: KittiRaw, tmp_path: Path) -> None:
     fill_cache(source, tmp_path / "c", HALF)
     os.utime(source.image_path(source.frames[0]), ns=(1, 1))
-    assert len(ImageCache(source, tmp_path / "c", HALF)) == 6
+    assert len(SampleCache(source, tmp_path / "c", HALF)) == 6
 
 
 def test_other_sizes_live_side_by_side(source: KittiRaw, tmp_path: Path) -> None:
     fill_cache(source, tmp_path / "c", HALF)
-    assert len(ImageCache(source, tmp_path / "c", (6, 16))) == 0
+    assert len(SampleCache(source, tmp_path / "c", (6, 16))) == 0
     fill_cache(source, tmp_path / "c", (6, 16))
-    assert len(ImageCache(source, tmp_path / "c", HALF)) == 8
+    assert len(SampleCache(source, tmp_path / "c", HALF)) == 8
 
 
 def test_another_way_of_resizing_makes_it_stale(
@@ -93,7 +136,7 @@ def test_another_way_of_resizing_makes_it_stale(
 ) -> None:
     fill_cache(source, tmp_path / "c", HALF)
     monkeypatch.setattr(cache_module, "RESIZING", "other")
-    assert len(ImageCache(source, tmp_path / "c", HALF)) == 0
+    assert len(SampleCache(source, tmp_path / "c", HALF)) == 0
 
 
 def test_several_workers_write_the_same(source: KittiRaw, tmp_path: Path) -> None:

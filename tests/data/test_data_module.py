@@ -170,7 +170,7 @@ def test_a_neighbour_may_be_absent(source: KittiRaw) -> None:
 
 def test_the_cache_is_filled_and_read(source: KittiRaw, tmp_path: Path, capsys: Any) -> None:
     cached = ready(source, cache=tmp_path / "cache", flip="none")
-    assert "cache: 40 images resized, 0 were there already" in capsys.readouterr().out
+    assert "cache: 40 files resized, 0 were there already" in capsys.readouterr().out
     plain = ready(source, flip="none")
     for one, other in zip(cached.train_dataloader(), plain.train_dataloader(), strict=True):
         assert one.ids == other.ids
