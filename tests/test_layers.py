@@ -7,7 +7,18 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "leadline"
 ROOMS = (
-    *("types", "files", "jit", "recipes", "geometry", "photometry", "metrics", "colour", "report"),
+    *(
+        "types",
+        "files",
+        "jit",
+        "workers",
+        "recipes",
+        "geometry",
+        "photometry",
+        "metrics",
+        "colour",
+        "report",
+    ),
     *("data", "hints", "networks", "synthesis", "losses", "training", "inference", "evaluation"),
     *("demo", "cli", "__main__"),
 )

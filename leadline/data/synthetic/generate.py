@@ -1,11 +1,8 @@
 """Write a world to disk: claim the folder, plan the missing frames, make them on all cores."""
 
 import json
-import multiprocessing
-import os
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,7 +21,8 @@ from leadline.data.synthetic.kitti_writer import (
 from leadline.data.synthetic.rig import make_rig
 from leadline.data.synthetic.seeds import Purpose, stream
 from leadline.data.synthetic.settings import DRIVES_PER_DATE, DrivePlan, WorldSettings
-from leadline.files import atomic_path
+from leadline.files import atomic_path, remove_leftovers
+from leadline.workers import available_cores, in_processes
 
 VERSION = 1
 """Changes with anything that changes the bytes of a world."""
@@ -80,20 +78,32 @@ def generate(
         raise ValueError(f"workers: expected 0 (one per core) or more, got {workers}")
     folder = Path(root)
     _claim(folder, settings)
+    remove_leftovers(_folders(folder, settings))
     for plan in settings.plans()[::DRIVES_PER_DATE]:
         date = stream(settings.seed, Purpose.RIG, plan.index // DRIVES_PER_DATE)
         write_calibration(folder / plan.date, make_rig(settings, date), plan.date)
     write_splits(folder, settings)
 
-    jobs = list(_jobs(folder, settings, workers or os.cpu_count() or 1))
+    processes = workers or available_cores()
+    jobs = list(_jobs(folder, settings, processes))
     wanted = settings.drives * settings.frames
     missing = sum(len(job.frames) for job in jobs)
     done = wanted - missing
-    for count in _run(jobs, workers or os.cpu_count() or 1):
+    for count in _run(jobs, processes):
         done += count
         if progress is not None:
             progress(done, wanted)
     return Summary(folder, missing, wanted - missing, time.monotonic() - started)
+
+
+def _folders(root: Path, settings: WorldSettings) -> Iterator[Path]:
+    """Every folder in which this world has files."""
+    yield from (root, root / "splits")
+    for plan in settings.plans():
+        yield root / plan.date
+        drive = root / plan.path
+        files = [*frame_paths(drive, 0, settings).values(), *record_paths(drive, settings)]
+        yield from {path.parent for path in files}
 
 
 def _claim(root: Path, settings: WorldSettings) -> None:
@@ -180,20 +190,12 @@ def _finished(folder: Path, number: int, settings: WorldSettings) -> bool:
 
 def _run(jobs: list[_Job], workers: int) -> Iterator[int]:
     """Do the jobs and yield how many frames each step made."""
-    if workers == 1 or len(jobs) < 2:
+    if workers == 1:
         for job in jobs:
             yield from _do(job)
         _drive.cache_clear()
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
-        pending = [pool.submit(_do_whole, job) for job in jobs]
-        try:
-            for finished in as_completed(pending):
-                yield finished.result()
-        finally:
-            for future in pending:
-                future.cancel()
+    yield from in_processes(_do_whole, jobs, workers, preload=__name__)
 
 
 @lru_cache(maxsize=1)
