@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from leadline.data.depth_files import is_current, read_settings
+from leadline.files import remove_leftovers
 from leadline.hints.method import HintMethod
 from leadline.hints.pair import HintJob, Quality
 
@@ -18,7 +19,7 @@ class Plan:
 
 
 def plan(jobs: Sequence[HintJob], folder: Path, method: HintMethod, *, overwrite: bool) -> Plan:
-    """Compare `jobs` with the folder; half files of a killed run are removed from it.
+    """Compare `jobs` with the folder; what killed runs left half written is removed from it.
 
     A hint counts as there if it is whole and records the same method; a damaged one is made anew.
 
@@ -37,7 +38,7 @@ def plan(jobs: Sequence[HintJob], folder: Path, method: HintMethod, *, overwrite
     there = {view for view in present if is_current(folder / view, recorded)}
     if not overwrite:
         _refuse_foreign([view for view in present if view not in there], folder, recorded)
-    _remove_leftovers(set(views) - there, folder)
+    remove_leftovers([folder, *(folder / view.parent for view in views)])
     reduced = (
         replace(
             job,
@@ -80,12 +81,3 @@ def _differences(path: Path, recorded: Mapping[str, str]) -> str:
         for key, value in recorded.items()
         if other.get(key) != value
     )
-
-
-def _remove_leftovers(views: set[PurePosixPath], folder: Path) -> None:
-    """Temporary files of these views, which only a killed process leaves behind."""
-    for parent in {view.parent for view in views}:
-        wanted = {view.stem for view in views if view.parent == parent}
-        for path in (folder / parent).glob(".*.part.png"):
-            if path.name.removeprefix(".").rsplit(".", 3)[0] in wanted:
-                path.unlink(missing_ok=True)

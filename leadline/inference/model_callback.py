@@ -9,6 +9,7 @@ import lightning.pytorch as pl
 import yaml
 
 from leadline.data.module import DepthData
+from leadline.files import remove_leftovers
 from leadline.inference.model_folder import ModelConfig, save_model
 from leadline.training.module import DepthTraining
 from leadline.training.resume import SECONDS_BETWEEN_EPOCHS, Interrupted
@@ -29,6 +30,10 @@ class ModelFolder(pl.Callback):
         self._recipe = recipe
         self._predictor: dict[str, Any] = yaml.safe_load(config)["model"]["predictor"]
         self._last_save = -math.inf
+
+    def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        if trainer.is_global_zero:
+            remove_leftovers([self.folder])
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if time.monotonic() - self._last_save > SECONDS_BETWEEN_EPOCHS:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from leftovers import leave_half_a_file
 from PIL import Image
 
 from leadline.data.sources.kitti import KittiRaw
@@ -75,6 +76,8 @@ def test_what_is_lost_comes_back_in_other_processes_byte_for_byte(
     for path in frame_paths(last, 0, TINY).values():
         path.unlink()
     (last / "oxts" / "data" / "0000000001.txt").unlink()
+    for path in (first / "instances" / "image_03" / "0000000001.png", root / "world.json"):
+        leave_half_a_file(path)
     untouched = first / "image_02" / "data" / "0000000000.png"
     stamp = untouched.stat().st_mtime_ns
     summary = generate(root, TINY, workers=2)
