@@ -13,7 +13,7 @@ from jaxtyping import Float, Float64, Int
 
 from leadline.evaluation.alignment import UNALIGNED, Alignment, median_ratio
 from leadline.evaluation.protocol import Protocol
-from leadline.metrics import DepthMetrics, depth_metrics, mean_metrics
+from leadline.metrics import DepthMetrics, depth_metrics, least_abs_rel, mean_metrics
 
 CONSTANT = "best constant"
 ROW = "best value per row"
@@ -26,41 +26,16 @@ class _ScoredTruth:
     height: int
 
 
-def constant_guess(
-    truths: Iterable[Float[np.ndarray, "_ _"]],
-    protocol: Protocol,
-    alignment: Alignment = UNALIGNED,
-) -> DepthMetrics:
-    """Mean figures of the one depth, the same for all pixels and images, of least Abs Rel.
-
-    Raises:
-        ValueError: no truth has a pixel to score.
-    """
-    return _constant(_scored(truths, protocol), protocol, alignment)
-
-
-def row_guess(
-    truths: Iterable[Float[np.ndarray, "_ _"]],
-    protocol: Protocol,
-    alignment: Alignment = UNALIGNED,
-) -> DepthMetrics:
-    """Mean figures of the best depth for each image row.
-
-    It is what the height of a camera over a road gives away without looking.
-    Rows of images of several heights are brought to the tallest one.
-
-    Raises:
-        ValueError: no truth has a pixel to score.
-    """
-    return _per_row(_scored(truths, protocol), protocol, alignment)
-
-
 def honest_guesses(
     truths: Iterable[Float[np.ndarray, "_ _"]],
     protocol: Protocol,
     alignment: Alignment = UNALIGNED,
 ) -> Mapping[str, DepthMetrics]:
-    """Both guesses by the name that tables print, each truth read once.
+    """Mean figures of both guesses by the name that tables print, each truth read once.
+
+    One is the one depth, the same for all pixels and images, of least Abs Rel. The other is the
+    best depth for each image row: what the height of a camera over a road gives away without
+    looking. Rows of images of several heights are brought to the tallest one.
 
     Raises:
         ValueError: no truth has a pixel to score.
@@ -70,13 +45,6 @@ def honest_guesses(
         CONSTANT: _constant(scored, protocol, alignment),
         ROW: _per_row(scored, protocol, alignment),
     }
-
-
-def least_abs_rel(truth: Float[np.ndarray, "p"]) -> float:
-    """The constant c of least mean |g - c| / g: the median of g weighted by 1 / g."""
-    ordered = np.sort(truth).astype(np.float64)
-    weight = np.cumsum(1 / ordered)
-    return float(ordered[np.searchsorted(weight, weight[-1] / 2)])
 
 
 def _scored(truths: Iterable[Float[np.ndarray, "_ _"]], protocol: Protocol) -> list[_ScoredTruth]:
@@ -124,5 +92,5 @@ def _figures(
     alignment: Alignment,
 ) -> DepthMetrics:
     depth = truth.depth.astype(np.float64)
-    scale = alignment.scale(median_ratio(guess, depth))
+    scale = alignment.scale(lambda: median_ratio(guess, depth))
     return depth_metrics(protocol.clamp(guess * scale), depth)

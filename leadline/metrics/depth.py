@@ -131,3 +131,14 @@ def _checked_pair(
                 f"from {depth.min():g} to {depth.max():g}; mask or clamp it with a protocol first"
             )
     return prediction.astype(np.float64), truth.astype(np.float64)
+
+
+def least_abs_rel(truth: Float[np.ndarray, "p"]) -> float:
+    """The constant c of least mean |c - t| / t over true depths t: their median weighted by 1 / t.
+
+    >>> least_abs_rel(np.array([10.0, 10.0, 40.0]))
+    10.0
+    """
+    ordered = np.sort(truth).astype(np.float64)
+    weight = np.cumsum(1 / ordered)
+    return float(ordered[np.searchsorted(weight, weight[-1] / 2)])

@@ -5,13 +5,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from leadline.evaluation.alignment import Alignment
-from leadline.evaluation.guesses import (
-    constant_guess,
-    honest_guesses,
-    least_abs_rel,
-    row_guess,
-)
+from leadline.evaluation.guesses import CONSTANT, ROW, honest_guesses
 from leadline.evaluation.protocol import named_protocol
+from leadline.metrics import least_abs_rel
 
 NO_CROP = named_protocol("none")
 
@@ -28,29 +24,26 @@ def test_no_constant_is_better_than_the_weighted_median(truth):
 
 def test_guesses_are_fitted_over_all_images_and_their_own_rows():
     truths = [np.array([[10.0, 10.0], [2.0, 0.0]]), np.array([[10.0, 0.0], [2.0, 2.0]])]
-    row = row_guess(truths, NO_CROP)
-    assert row.abs_rel == pytest.approx(0, abs=1e-7)
-    constant = constant_guess(truths, NO_CROP)
+    guesses = honest_guesses(iter(truths), NO_CROP)
+    assert list(guesses) == ["best constant", "best value per row"]
+    assert guesses[ROW].abs_rel == pytest.approx(0, abs=1e-7)
     # Weighted by 1 / g the near pixels win: 2 m for all, 80 % wrong at 10 m.
-    assert constant.abs_rel == pytest.approx((0.8 * 2 / 3 + 0.8 / 3) / 2)
-    assert honest_guesses(iter(truths), NO_CROP) == {
-        "best constant": constant,
-        "best value per row": row,
-    }
+    assert guesses[CONSTANT].abs_rel == pytest.approx((0.8 * 2 / 3 + 0.8 / 3) / 2)
 
 
 def test_guesses_are_aligned_and_clamped_as_predictions_are():
     truths = [np.full((2, 2), 10.0), np.full((2, 2), 40.0)]
-    assert constant_guess(truths, NO_CROP).abs_rel > 0.3
-    assert constant_guess(truths, NO_CROP, Alignment("median")).abs_rel == pytest.approx(0)
-    capped = constant_guess([np.full((2, 2), 200.0)], named_protocol("improved"))
-    assert capped.abs_rel == pytest.approx(0.6)
+    assert honest_guesses(truths, NO_CROP)[CONSTANT].abs_rel > 0.3
+    aligned = honest_guesses(truths, NO_CROP, Alignment("median"))
+    assert aligned[CONSTANT].abs_rel == pytest.approx(0)
+    capped = honest_guesses([np.full((2, 2), 200.0)], named_protocol("improved"))
+    assert capped[CONSTANT].abs_rel == pytest.approx(0.6)
 
 
 def test_rows_of_unequal_images_are_brought_together():
     tall, low = np.repeat(np.array([[10.0], [10.0], [2.0], [2.0]]), 3, axis=1), np.ones((2, 3))
     low[0], low[1] = 10, 2
-    assert row_guess([tall, low], NO_CROP).abs_rel == pytest.approx(0, abs=1e-7)
+    assert honest_guesses([tall, low], NO_CROP)[ROW].abs_rel == pytest.approx(0, abs=1e-7)
 
 
 def test_truth_must_have_something_to_score():

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from jaxtyping import Float
 
+from leadline.metrics import least_abs_rel
+from leadline.metrics.crop import GARG
+
 CAP = 80.0
 """Metres beyond which truth is not judged, as in the Eigen protocol."""
-GARG_ROWS = (0.40810811, 0.99189189)
-GARG_COLUMNS = (0.03594771, 0.96405229)
-"""Shares of height and width of the crop in which KITTI's scanner finds points."""
 WANTED_CONSTANT = 0.44
 WANTED_ROW = 0.28
 """Relative errors of the best guesses with which a place is accepted: above the 0.376 and 0.231 of
@@ -23,31 +23,19 @@ STARTS = np.arange(0.0, 54.0, 6.0)
 """Metres along the road."""
 
 
-def best_guess(depth: Float[np.ndarray, "p"]) -> float:
-    """The constant c of least mean |t - c| / t over true depths t: their median weighted by 1/t.
-
-    >>> best_guess(np.array([10.0, 10.0, 40.0]))
-    10.0
-    """
-    ordered = np.sort(depth)
-    weight = np.cumsum(1 / ordered)
-    return float(ordered[np.searchsorted(weight, weight[-1] / 2)])
-
-
 def errors_of_guessing(depths: Float[np.ndarray, "n h w"]) -> tuple[float, float]:
     """Mean relative error of the best constant, and of the best number per row, over pictures of
     one drive, within the Garg crop and the cap; 0 = sky.
     """
     height, width = depths.shape[1:]
-    rows = slice(int(GARG_ROWS[0] * height), int(GARG_ROWS[1] * height))
-    columns = slice(int(GARG_COLUMNS[0] * width), int(GARG_COLUMNS[1] * width))
-    crop = depths[:, rows, columns]
+    top, bottom, left, right = GARG.bounds(height, width)
+    crop = depths[:, top:bottom, left:right]
     judged = (crop > 0) & (crop < CAP)
     truth = np.where(judged, crop, 1.0)
-    constant = best_guess(crop[judged])
+    constant = least_abs_rel(crop[judged])
     per_row = np.array(
         [
-            best_guess(crop[:, row][judged[:, row]]) if judged[:, row].any() else CAP
+            least_abs_rel(crop[:, row][judged[:, row]]) if judged[:, row].any() else CAP
             for row in range(crop.shape[1])
         ]
     )
