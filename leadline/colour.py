@@ -18,6 +18,8 @@ Spacing = Literal["inverse", "log"]
 
 MISSING = (118, 122, 128)
 """A grey of no palette, for pixels without depth."""
+PHOTOMETRIC_LIMIT = 0.5
+"""Photometric error drawn brightest: half of the largest there is."""
 
 _OPENCV_PALETTES: dict[Palette, int] = {
     "magma": cv2.COLORMAP_MAGMA,
@@ -136,16 +138,15 @@ def colour_error(
     return _looked_up(signed_colours(), position, known)
 
 
-def overlay_mask(
-    picture: UInt8[np.ndarray, "h w 3"],
-    mask: Bool[np.ndarray, "h w"],
-    colour: tuple[int, int, int] = (255, 64, 129),
-    strength: float = 0.55,
+def colour_photometric_error(
+    error: Float[np.ndarray, "h w"], known: Bool[np.ndarray, "h w"] | None = None
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """The picture with the pixels of `mask` tinted; `strength` 1 paints them over."""
-    tinted = picture.astype(np.float64)
-    tinted[mask] += strength * (np.array(colour) - tinted[mask])
-    return np.asarray(np.rint(tinted).astype(np.uint8))
+    """A photometric error as a picture: dark where the explanation is good, brightest at
+    `PHOTOMETRIC_LIMIT` and above, grey where unknown.
+    """
+    known = np.ones(error.shape, bool) if known is None else known
+    position = np.clip(np.where(known, error, 0) / PHOTOMETRIC_LIMIT, 0, 1)
+    return _looked_up(palette_colours(), position, known)
 
 
 def dimmed(picture: UInt8[np.ndarray, "h w 3"], brightness: float = 0.35) -> Picture:

@@ -10,9 +10,9 @@ from leadline.colour import (
     DepthScale,
     colour_depth,
     colour_error,
+    colour_photometric_error,
     dimmed,
     montage,
-    overlay_mask,
     palette_colours,
     signed_colours,
     spread_points,
@@ -113,13 +113,14 @@ def test_error_colours_sign_and_missing():
     assert tuple(picture[4]) == MISSING
 
 
-def test_overlay_tints_the_mask_alone():
-    picture = np.full((2, 2, 3), 100, dtype=np.uint8)
-    mask = np.array([[True, False], [False, False]])
-    tinted = overlay_mask(picture, mask, colour=(200, 0, 100), strength=0.5)
-    assert tinted[0, 0].tolist() == [150, 50, 100]
-    assert (tinted[~mask] == 100).all()
-    assert (picture == 100).all()
+def test_photometric_errors_are_dark_where_small_and_end_at_a_half():
+    colours = palette_colours()
+    error = np.array([[0.0, 0.25, 0.5, 0.9, np.nan]], np.float32)
+    picture = colour_photometric_error(error, ~np.isnan(error))[0]
+    assert (picture[[0, 2, 3]] == colours[[0, -1, -1]]).all()
+    assert picture[1].tolist() in (colours[127].tolist(), colours[128].tolist())
+    assert tuple(picture[4]) == MISSING
+    assert (colour_photometric_error(error[:, :4])[0] == picture[:4]).all()
 
 
 def test_a_dimmed_picture_is_grey_and_dark():

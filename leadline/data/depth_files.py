@@ -11,7 +11,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Float32, UInt16
+from jaxtyping import Float, Float32, Float64, UInt16
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from leadline.files import atomic_path
@@ -20,9 +20,14 @@ DISPARITY_STEPS_PER_PIXEL = 256
 """Scale of a hint file, the one of KITTI's own disparity files."""
 MILLIMETRES = 1000
 """`divide` of a depth PNG in millimetres, up to 65.5 m, the habit of RGB-D cameras."""
-DEPTH_SUFFIXES = (".png", ".npy", ".npz")
+KITTI_DIVIDE = 256
+"""`divide` of KITTI's own depth PNGs, up to 256 m."""
+DEPTH_SUFFIXES = (".npy", ".npz", ".png")
+KNOWN_ARRAYS = ("velodyne_depth", "depth")
+"""What is taken from an `.npz`, in this order; else its first array."""
 PNG_END = b"IEND\xaeB`\x82"
-"""The last eight bytes of every complete PNG."""
+"""The last eight bytes of a complete PNG; some programs append notes of their own."""
+_TAIL = 4096
 # Run lengths and Huffman codes: disparity from a matcher hardly repeats itself, so that searching
 # for matches costs up to fifty times the time and saves nothing (benchmarks/hints.md).
 _PNG_COMPRESSION = {"compress_level": 1, "compress_type": 3}
@@ -86,7 +91,7 @@ def is_current(path: Path, settings: Mapping[str, str]) -> bool:
     return complete and settings.items() <= recorded.items()
 
 
-def write_depth(path: Path, depth: Float[np.ndarray, "h w"], divide: int = MILLIMETRES) -> int:
+def write_depth(path: Path, depth: Float[np.ndarray, "h w"], divide: float = MILLIMETRES) -> int:
     """Write depth in metres, 0 = missing, in the format that the suffix names.
 
     `.png`: uint16 of depth x `divide` (1000 for millimetres, 256 as KITTI does), recorded in the
@@ -99,7 +104,7 @@ def write_depth(path: Path, depth: Float[np.ndarray, "h w"], divide: int = MILLI
     suffix = _depth_suffix(path)
     if suffix == ".png":
         steps, beyond = _to_steps(path, depth, divide, "depth")
-        _write_png(path, steps, {"divide": str(divide)})
+        _write_png(path, steps, {"divide": f"{divide:g}"})
         return beyond
     _check_values(path, depth, "depth")
     with atomic_path(path) as temporary:
@@ -110,36 +115,82 @@ def write_depth(path: Path, depth: Float[np.ndarray, "h w"], divide: int = MILLI
     return 0
 
 
-def read_depth(path: Path, divide: int = MILLIMETRES) -> Float32[np.ndarray, "h w"]:
+def read_depth(path: Path, divide: float | None = None) -> Float32[np.ndarray, "h w"]:
     """Depth in metres, 0 = missing, from any of the formats of `write_depth`.
-
-    An `.npz` of other origin may hold its map under any name if it holds one map; leading axes of
-    length 1 are dropped.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is damaged, of another format, holds NaN, infinity or negative values,
-            or is a PNG that records another `divide`.
+        ValueError: as `load_depth`, or a value is infinite.
+    """
+    depth = load_depth(path, divide).astype(np.float32)
+    _check_values(path, depth, "depth")
+    return depth
+
+
+def load_depth(
+    path: Path, divide: float | None = None, assumed: float | None = None
+) -> Float64[np.ndarray, "h w"]:
+    """Depth in metres as anyone's file holds it, 0 = missing, infinity = infinitely far.
+
+    A PNG is divided by what it records of itself; one of other origin by `divide`, else by
+    `assumed`. Of an `.npz` the first of `KNOWN_ARRAYS` is taken, else its first array. Axes of
+    length 1 beside h x w are dropped.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged, of another format or shape, holds NaN or negative values,
+            or is a PNG whose `divide` nobody knows, or which records another one.
     """
     if _depth_suffix(path) == ".png":
         steps = _read_png(path)
-        recorded = read_settings(path).get("divide", str(divide))
-        if recorded != str(divide):
-            raise ValueError(
-                f"{path}: was written with divide={recorded}, not {divide}; "
-                f"read it with divide={recorded}"
-            )
-        return steps.astype(np.float32) / divide
-    depth = _load_array(path)
-    while depth.ndim > 2 and len(depth) == 1:
-        depth = depth[0]
-    if depth.ndim != 2 or not np.issubdtype(depth.dtype, np.number):
+        return steps.astype(np.float64) / _divide(path, divide, assumed)
+    depth = _without_single_axes(_load_array(path))
+    if depth.ndim != 2 or depth.size == 0:
         raise ValueError(
-            f"{path}: expected one map of numbers (h, w), got {depth.dtype} of shape {depth.shape}"
+            f"{path}: expected a depth map of h x w, got the shape {depth.shape}; "
+            "write one file per image"
         )
-    depth = depth.astype(np.float32)
-    _check_values(path, depth, "depth")
-    return depth
+    if not np.issubdtype(depth.dtype, np.number) or np.iscomplexobj(depth):
+        raise ValueError(f"{path}: expected metres, got {depth.dtype}; write numbers")
+    wrong = np.count_nonzero(~(depth >= 0))
+    if wrong:
+        raise ValueError(
+            f"{path}: expected depth of 0 (missing) or more metres, got NaN or negative values at "
+            f"{wrong} of {depth.size} pixels; mark missing pixels by 0"
+        )
+    return depth.astype(np.float64)
+
+
+def _divide(path: Path, given: float | None, assumed: float | None) -> float:
+    """Steps per metre of a PNG: what it records of itself, else what is given."""
+    text = read_settings(path).get("divide")
+    try:
+        recorded = None if text is None else float(text)
+    except ValueError:
+        raise ValueError(
+            f"{path}: expected a number as its recorded divide, got {text!r}; write the file anew"
+        ) from None
+    if None not in (recorded, given) and recorded != given:
+        raise ValueError(
+            f"{path}: was written with divide={recorded:g}, not {given:g}; "
+            f"read it with divide={recorded:g}"
+        )
+    divide = next((each for each in (recorded, given, assumed) if each is not None), None)
+    if divide is None:
+        raise ValueError(
+            f"{path}: expected a PNG that records its units per metre, got none; pass divide=256 "
+            "(KITTI) or divide=1000 (millimetres), `--divide` of the command"
+        )
+    if not divide > 0:
+        raise ValueError(f"divide: expected a positive number of units per metre, got {divide:g}")
+    return divide
+
+
+def _without_single_axes(values: np.ndarray) -> np.ndarray:
+    # A map one pixel high or wide keeps its two axes.
+    while values.ndim > 2 and 1 in (values.shape[0], values.shape[-1]):
+        values = values[0] if values.shape[0] == 1 else values[..., 0]
+    return values
 
 
 def _depth_suffix(path: Path) -> str:
@@ -158,7 +209,7 @@ def _check_values(path: Path, values: Float[np.ndarray, "h w"], quantity: str) -
 
 
 def _to_steps(
-    path: Path, values: Float[np.ndarray, "h w"], steps_per_unit: int, quantity: str
+    path: Path, values: Float[np.ndarray, "h w"], steps_per_unit: float, quantity: str
 ) -> tuple[UInt16[np.ndarray, "h w"], int]:
     _check_values(path, values, quantity)
     steps = np.rint(values.astype(np.float64) * steps_per_unit)
@@ -177,7 +228,7 @@ def _write_png(path: Path, steps: UInt16[np.ndarray, "h w"], settings: Mapping[s
 
 def _read_png(path: Path) -> UInt16[np.ndarray, "h w"]:
     data = path.read_bytes()
-    complete = data.endswith(PNG_END)
+    complete = PNG_END in data[-_TAIL:]
     steps = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if complete else None
     if steps is None:
         raise ValueError(
@@ -186,23 +237,24 @@ def _read_png(path: Path) -> UInt16[np.ndarray, "h w"]:
         )
     if steps.dtype != np.uint16 or steps.ndim != 2:
         raise ValueError(
-            f"{path}: expected a 16-bit PNG of one channel, "
-            f"got {steps.dtype} of shape {steps.shape}; this is no file of depth or disparity"
+            f"{path}: expected a 16-bit PNG of one channel, got {steps.dtype} of shape "
+            f"{steps.shape}: a picture, not a measurement; export npy or 16-bit PNG"
         )
     return steps
 
 
 def _load_array(path: Path) -> np.ndarray:
+    # Nothing is unpickled: np.load refuses object arrays by itself.
     try:
         content = np.load(path, allow_pickle=False)
         if isinstance(content, np.ndarray):
             return content
         with content:
-            names = content.files
-            if "depth" in names or len(names) == 1:
-                return np.asarray(content["depth" if "depth" in names else names[0]])
+            key = next((key for key in KNOWN_ARRAYS if key in content.files), None)
+            return np.asarray(content[key or content.files[0]])
     except FileNotFoundError:
         raise
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: damaged or no numpy file ({error})") from None
-    raise ValueError(f"{path}: expected an array named 'depth' or a single one, got {names}")
+    except (OSError, EOFError, IndexError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path}: damaged or no numpy file of numbers ({error}); write it anew"
+        ) from None

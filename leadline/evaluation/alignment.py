@@ -1,5 +1,6 @@
 """How predictions of unknown scale are brought to the truth's, by name."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -39,9 +40,15 @@ class Alignment:
             )
         return cls("factor", factor)
 
-    def scale(self, ratio: float) -> float:
-        """What an image's prediction is multiplied by, given its `median_ratio`."""
-        return {"none": 1.0, "median": ratio, "factor": self.factor}[self.kind]
+    def scale(self, ratio: Callable[[], float]) -> float:
+        """What an image's prediction is multiplied by; its `median_ratio` is asked for if needed.
+
+        Raises:
+            ValueError: as `median_ratio`, of the kind `median` alone.
+        """
+        if self.kind == "median":
+            return ratio()
+        return self.factor if self.kind == "factor" else 1.0
 
     def describe(self) -> str:
         """One line for tables and reports."""

@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float
 
 from leadline.evaluation.edges import edge_score
 from leadline.evaluation.protocol import Protocol, resized_depth
-from leadline.evaluation.regions import exact_disparity, hidden_from_right
+from leadline.evaluation.regions import hidden_from_right
+from leadline.geometry.depth import depth_to_disparity
 from leadline.metrics import region_abs_rel
 
 
@@ -51,7 +53,8 @@ def score_details(frames: Iterable[DetailedFrame], protocol: Protocol) -> Detail
         scored = protocol.mask(frame.truth)
         clamped = dense.copy()
         clamped[scored] = protocol.clamp(dense[scored])
-        disparity = exact_disparity(frame.truth, frame.focal, frame.baseline)
+        truth = torch.from_numpy(frame.truth)
+        disparity = depth_to_disparity(truth, frame.focal, frame.baseline).numpy()
         for region, found in ((frame.thin, thin), (hidden_from_right(disparity), hidden)):
             if (region & scored).any():
                 found.append(region_abs_rel(clamped, frame.truth, region & scored))

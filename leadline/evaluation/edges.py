@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float
 
-JUMP = 0.1  # the nearer side is 10 % nearer
+JUMP = 0.05  # the nearer side is 5 % nearer
 TOLERANCE = 1.0  # pixels
 
 

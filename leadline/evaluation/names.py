@@ -1,11 +1,18 @@
 """Image ids as file names, and which prediction belongs to which truth."""
 
-from collections import Counter
-from collections.abc import Sequence
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote, unquote
 
 NAMED_IN_ERRORS = 3
-KITTI_WORDS = 3  # a line of a KITTI split: drive, frame, side
+KITTI_LINE = re.compile(r"(?P<drive>.+?) +(?P<frame>\d+) +(?P<side>[lr])")
+"""Of a split file."""
+KITTI_PATH = re.compile(r"(?:(?:(?P<drive>.+)/)?image_0(?P<side>[23])/)?(?:data/)?(?P<frame>\d+)")
+"""Of an image within the tree of KITTI raw or below, or of what mirrors it."""
+SIDES = {"l": "l", "r": "r", "2": "l", "3": "r", None: ""}
 
 
 def id_to_stem(image_id: str) -> str:
@@ -29,35 +36,35 @@ def stem_to_id(stem: str) -> str:
     return unquote(stem.replace("=", "/").replace("+", " "))
 
 
-def short_name(image_id: str) -> str:
-    """The frame of a KITTI line, else the last part of a path: by what other tools name files.
-
-    >>> short_name("2011_09_26/2011_09_26_drive_0023_sync 0000000005 l"), short_name("left/0005")
-    ('0000000005', '0005')
-    """
-    words = image_id.split(" ")
-    if len(words) == KITTI_WORDS and words[-1] in ("l", "r"):
-        return words[1]
-    return image_id.rsplit("/", maxsplit=1)[-1]
-
-
-def match_ids(truths: Sequence[str], others: Sequence[str], what: str) -> dict[str, str]:
+def match_ids(truths: Sequence[str], others: Mapping[str, Path], what: str) -> dict[str, str]:
     """For every truth the id among `others` that means the same image.
 
-    Equal ids match. Otherwise a plain short name matches a longer id with that short name; two
-    longer ids never match by their short names, for those forget the drive and the side.
+    Equal ids match. Else those that read as one and the same image do, be it as a line of a KITTI
+    split or as a path of its tree, whatever zeros stand before a number: `drive 5 l` is
+    `drive/image_02/data/0000000005`. Else those of which one leaves out what the other says:
+    `0000000005` alone is any drive and any side, so that it matches both.
 
     Raises:
         ValueError: a truth has no match, or more than one, or shares it with another truth. `what`
             names the others in the message.
     """
-    matches = {truth: _candidates(truth, others) for truth in truths}
+    by_frame: dict[str, list[tuple[str, _Image]]] = defaultdict(list)
+    for other in others:
+        image = _Image.parse(other)
+        by_frame[image.frame].append((other, image))
+    matches = {truth: _candidates(truth, by_frame) for truth in truths}
     missing = [truth for truth, found in matches.items() if not found]
+    if missing and len(missing) == len(truths):
+        raise ValueError(
+            f"expected {what} for every truth, got none for any: the first truth is "
+            f"{missing[0]!r}, the first file {next(iter(others.values()), None)}; name the files "
+            "as the truth's or by their frame numbers"
+        )
     if missing:
         raise ValueError(
             f"expected {what} for every truth, got none for {len(missing)} of {len(truths)}: "
-            f"{name_some(missing)}; there are {len(others)}, e.g. {name_some(others)}. "
-            "Name the files as the truth's"
+            f"{name_some(missing)}; there are {len(others)}, e.g. {name_some(list(others))}. "
+            "Name the files as the truth's, or finish what was interrupted"
         )
     for truth, found in matches.items():
         if len(found) > 1:
@@ -85,10 +92,34 @@ def name_some(ids: Sequence[str]) -> str:
     return ", ".join([*named, "..."] if len(ids) > NAMED_IN_ERRORS else named)
 
 
-def _candidates(truth: str, others: Sequence[str]) -> list[str]:
-    if truth in others:
-        return [truth]
-    short = short_name(truth)
-    if truth != short:
-        return [short] if short in others else []
-    return [other for other in others if short_name(other) == truth]
+@dataclass(frozen=True)
+class _Image:
+    """What an id says: the folders of its sequence, its frame, and, if it is KITTI's, its side."""
+
+    folders: tuple[str, ...]
+    frame: str
+    side: str = ""
+
+    @classmethod
+    def parse(cls, image_id: str) -> "_Image":
+        found = KITTI_LINE.fullmatch(image_id) or KITTI_PATH.fullmatch(image_id)
+        if found is not None:
+            drive = tuple(found["drive"].split("/")) if found["drive"] else ()
+            return cls(drive, str(int(found["frame"])), SIDES[found["side"]])
+        *folders, stem = image_id.split("/")
+        return cls(tuple(folders), str(int(stem)) if stem.isdecimal() else stem)
+
+    def may_be(self, other: "_Image") -> bool:
+        """Whether nothing that both say differs; the frames are equal."""
+        sides = {self.side, other.side} - {""}
+        depth = min(len(self.folders), len(other.folders))
+        ends = [image.folders[len(image.folders) - depth :] for image in (self, other)]
+        return len(sides) < 2 and ends[0] == ends[1]
+
+
+def _candidates(truth: str, by_frame: Mapping[str, list[tuple[str, _Image]]]) -> list[str]:
+    image = _Image.parse(truth)
+    images = by_frame.get(image.frame, [])
+    equal = [other for other, _ in images if other == truth]
+    same = [other for other, found in images if found == image]
+    return equal or same or [other for other, found in images if image.may_be(found)]

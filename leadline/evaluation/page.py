@@ -7,7 +7,7 @@ from leadline.colour import DepthScale
 from leadline.evaluation.depth_folder import DepthFolder
 from leadline.evaluation.distance import DistanceBin
 from leadline.evaluation.guesses import ROW
-from leadline.evaluation.matched import MatchedPredictions
+from leadline.evaluation.names import match_ids
 from leadline.evaluation.panels import Panel, depth_bar, error_bar
 from leadline.evaluation.results import Evaluation, ImageScore, counted
 from leadline.evaluation.table import HEADINGS
@@ -26,7 +26,6 @@ def evaluation_page(
     predictions: DepthFolder,
     truth: DepthFolder,
     *,
-    flipped: DepthFolder | None = None,
     photographs: Mapping[str, Path] | None = None,
     shown: int = SHOWN,
     extra: Sequence[Section] = (),
@@ -39,13 +38,12 @@ def evaluation_page(
         ValueError: the folders are not those that were scored.
     """
     ids = tuple(row.id for row in evaluation.rows)
-    predicted = MatchedPredictions.of(ids, predictions, flipped)
     result, *others = evaluation_sections(evaluation)
     sections = (
         result,
         *extra,
         *others,
-        _pictures(evaluation, predicted, truth, photographs or {}, shown),
+        _pictures(evaluation, predictions, truth, photographs or {}, shown),
         _every_image(evaluation),
     )
     name = evaluation.model or "predictions"
@@ -111,21 +109,23 @@ def _distance(bins: Sequence[DistanceBin]) -> Sequence[Element]:
 
 def _pictures(
     evaluation: Evaluation,
-    predicted: MatchedPredictions,
+    predictions: DepthFolder,
     truth: DepthFolder,
     photographs: Mapping[str, Path],
     shown: int,
 ) -> Section:
+    rows = evaluation.rows
+    prediction_of = match_ids([row.id for row in rows], predictions.files, "a prediction")
     panels = [
         Panel.of(
             heading=f"{rank}: {row.id}, Abs Rel {row.metrics.abs_rel:.3f}",
-            prediction=predicted.read(row.id),
+            prediction=predictions.read(prediction_of[row.id]),
             truth=truth.read(row.id),
             protocol=evaluation.protocol,
-            scale=evaluation.alignment.scale(row.ratio),
+            scale=evaluation.scale(row),
             photograph=photographs.get(row.id),
         )
-        for rank, row in _best_and_worst(evaluation.rows, shown)
+        for rank, row in _best_and_worst(rows, shown)
     ]
     scale = DepthScale.spanning(*(panel.truth for panel in panels))
     galleries = [panel.gallery(scale) for panel in panels]

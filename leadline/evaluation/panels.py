@@ -115,9 +115,8 @@ def find_photographs(folder: Path, ids: tuple[str, ...]) -> Mapping[str, Path]:
         raise FileNotFoundError(
             f"expected pictures ({', '.join(PICTURE_SUFFIXES)}) in {folder}, got none"
         )
-    return {
-        truth: found[picture] for truth, picture in match_ids(ids, list(found), "a picture").items()
-    }
+    matches = match_ids(ids, found, "a picture")
+    return {truth: found[picture] for truth, picture in matches.items()}
 
 
 def read_photograph(path: Path, height: int, width: int) -> UInt8[np.ndarray, "h w 3"]:

@@ -16,10 +16,19 @@ class ScoredPixels:
     prediction: Float64[np.ndarray, "p"]
     """Aligned and clamped."""
     truth: Float64[np.ndarray, "p"]
-    ratio: float
-    """median(truth) / median(prediction) before any alignment."""
+    unaligned: Float64[np.ndarray, "p"]
+    """The prediction as it came."""
     missing: int
     """How many of them the prediction leaves out (0); they are scored at its lower clamp."""
+
+    def ratio(self) -> float | None:
+        """median(truth) / median(prediction) before any alignment; `None` where the prediction
+        leaves out more than half.
+        """
+        try:
+            return median_ratio(self.unaligned, self.truth)
+        except ValueError:
+            return None
 
 
 def scored_pixels(
@@ -31,8 +40,8 @@ def scored_pixels(
     """Resize, mask, align and clamp, in this order; `None` where the truth has no pixel to score.
 
     Raises:
-        ValueError: too little is predicted to find its median, or a pixel is infinitely far and the
-            protocol has no cap.
+        ValueError: too little is predicted to find the median that the alignment needs, or a pixel
+            is infinitely far and the protocol has no cap.
     """
     mask = protocol.mask(truth)
     if not mask.any():
@@ -40,12 +49,11 @@ def scored_pixels(
     height, width = truth.shape
     p = resized_depth(prediction, height, width)[mask]
     g = truth[mask].astype(np.float64)
-    ratio = median_ratio(p, g)
-    clamped = protocol.clamp(p * alignment.scale(ratio))
+    clamped = protocol.clamp(p * alignment.scale(lambda: median_ratio(p, g)))
     if not np.isfinite(clamped).all():
         raise ValueError(
             f"expected finite depth under the protocol {protocol.name!r}, which has no cap, "
             "got an infinitely far pixel; choose a protocol with a cap"
         )
     missing = int(np.count_nonzero(p <= RESIZE_NEAREST))
-    return ScoredPixels(clamped, g, ratio, missing)
+    return ScoredPixels(clamped, g, p, missing)

@@ -1,7 +1,8 @@
 """Which pixels of an image are scored, and within which depths: the named protocols.
 
-The `eigen` protocols keep the historical rounding of their crops. The forward-x depth of their
-truth is a matter of how the truth was made, not of scoring.
+A protocol also names the truth it is defined on: the `eigen` ones LiDAR sweeps, read with their
+historical rounding and forward distance, as their crops keep theirs; `improved` KITTI's accumulated
+maps. See `Source.true_depth`.
 """
 
 from collections.abc import Mapping
@@ -11,36 +12,12 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float64
 
+from leadline.data.sources.base import WantedTruth
+from leadline.data.sparse import resize_nearest
+from leadline.metrics.crop import EIGEN, GARG, Crop
+
 METRES_NEAREST = 1e-3  # the classic lower bound of truth and prediction alike
 RESIZE_NEAREST = 1e-6  # metres; keeps the inverse of a missing prediction (0) finite
-
-
-@dataclass(frozen=True, slots=True)
-class Crop:
-    """A window given as fractions of the height and width of the truth."""
-
-    name: str
-    top: float
-    bottom: float
-    left: float
-    right: float
-
-    def bounds(self, height: int, width: int) -> tuple[int, int, int, int]:
-        """(top, bottom, left, right) in pixels, ends excluded, truncated as the published code did.
-
-        >>> GARG.bounds(375, 1242)
-        (153, 371, 44, 1197)
-        """
-        return (
-            int(self.top * height),
-            int(self.bottom * height),
-            int(self.left * width),
-            int(self.right * width),
-        )
-
-
-GARG = Crop("Garg", 0.40810811, 0.99189189, 0.03594771, 0.96405229)  # [garg]
-EIGEN = Crop("Eigen", 0.3324324, 0.91351351, 0.0359477, 0.96405229)  # [eigen2014]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +32,8 @@ class Protocol:
     """Truth counts below it, metres; `None` counts all."""
     prediction_cap: float | None
     """Predictions are clamped to it, metres, and to no less than a millimetre."""
+    truth: WantedTruth = "any"
+    """What is looked for in a data set; depth maps in a folder are taken as they are."""
 
     def mask(self, truth: Float[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
         """The pixels of the truth (0 = none) that are scored."""
@@ -86,7 +65,7 @@ class Protocol:
         return f"{self.name}: {crop}, {truth}, {clamp}"
 
 
-_EIGEN_80 = Protocol("eigen", GARG, METRES_NEAREST, cap=80, prediction_cap=80)
+_EIGEN_80 = Protocol("eigen", GARG, METRES_NEAREST, cap=80, prediction_cap=80, truth="eigen")
 
 PROTOCOLS: Mapping[str, Protocol] = {
     protocol.name: protocol
@@ -94,7 +73,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
         _EIGEN_80,
         replace(_EIGEN_80, name="eigen_50", cap=50, prediction_cap=50),
         replace(_EIGEN_80, name="eigen_own_crop", crop=EIGEN),
-        Protocol("improved", None, 0, cap=None, prediction_cap=80),
+        Protocol("improved", None, 0, cap=None, prediction_cap=80, truth="improved"),
         Protocol("none", None, 0, cap=None, prediction_cap=None),
     )
 }
@@ -117,13 +96,26 @@ def resized_depth(
     """A predicted depth at another size, interpolated bilinearly as inverse depth.
 
     Half-pixel centres and no smoothing before shrinking: what OpenCV's bilinear resize does, and
-    with it every published figure of the classic protocol.
+    with it every published figure of the classic protocol. Beside a missing pixel (0) nothing is
+    interpolated: there the pixel below the new one's centre is taken, present or missing.
     """
     depth = prediction.astype(np.float64)
     if depth.shape == (height, width):
         return depth
     inverse_depth = 1 / np.maximum(depth, RESIZE_NEAREST)
-    resized = cv2.resize(inverse_depth, (width, height), interpolation=cv2.INTER_LINEAR)
+    resized = _bilinear(inverse_depth, height, width)
     # An infinitely far pixel has the inverse depth 0, and is infinitely far again.
     with np.errstate(divide="ignore"):
-        return 1 / np.asarray(resized, dtype=np.float64)
+        between = 1 / resized
+    missing = depth == 0
+    if not missing.any():
+        return between
+    beside_missing = _bilinear(missing.astype(np.float64), height, width) > 0
+    return np.where(beside_missing, resize_nearest(depth, (height, width)), between)
+
+
+def _bilinear(
+    values: Float64[np.ndarray, "_ _"], height: int, width: int
+) -> Float64[np.ndarray, "h w"]:
+    resized = cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(resized, dtype=np.float64)

@@ -1,21 +1,9 @@
 """Regions of the left image that exact disparity singles out: what the right camera cannot see."""
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64
+from jaxtyping import Bool, Float
 
 MOST_STRETCH = 2.0  # right pixels that one step on a surface may cover; above it the step is a gap
-
-
-def exact_disparity(
-    depth: Float[np.ndarray, "h w"], focal: float, baseline: float
-) -> Float64[np.ndarray, "h w"]:
-    """Disparity in pixels of a rectified pair, focal x baseline / depth; 0 where depth is 0.
-
-    `focal` is in pixels of this image, `baseline` in metres.
-    """
-    disparity = np.zeros(depth.shape)
-    np.divide(focal * baseline, depth, out=disparity, where=depth > 0)
-    return disparity
 
 
 def hidden_from_right(disparity: Float[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
@@ -25,8 +13,7 @@ def hidden_from_right(disparity: Float[np.ndarray, "h w"]) -> Bool[np.ndarray, "
     right in its row lands at x' or left of it (so it is nearer) and still reaches beyond x': up to
     where its right neighbour lands or, past the end of its surface, one pixel. That is a z-buffer
     with exact edges; the order of landing alone would also count what is seen past a thin pole on
-    its other side. Disparity 0 is infinitely far. What leaves the right image is not hidden, see
-    `outside_right`.
+    its other side. Disparity 0 is infinitely far. What leaves the right image is not hidden.
     """
     height, width = disparity.shape
     hidden = np.zeros((height, width), dtype=bool)
@@ -40,8 +27,3 @@ def hidden_from_right(disparity: Float[np.ndarray, "h w"]) -> Bool[np.ndarray, "
         here = landing[:, :-shift]
         hidden[:, :-shift] |= (landing[:, shift:] <= here) & (here < reach[:, shift:])
     return hidden
-
-
-def outside_right(disparity: Float[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
-    """Pixels of the left image that land left of the right image's first pixel."""
-    return np.asarray(np.arange(disparity.shape[1]) - disparity < -0.5)  # half a pixel: its edge

@@ -10,9 +10,10 @@ import numpy as np
 
 from leadline.evaluation.alignment import Alignment
 from leadline.evaluation.distance import DistanceBin
-from leadline.evaluation.protocol import Crop, Protocol
+from leadline.evaluation.protocol import Protocol
 from leadline.files import atomic_path
 from leadline.metrics import DepthMetrics, mean_metrics
+from leadline.metrics.crop import Crop
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,9 @@ class ImageScore:
 
     id: str
     metrics: DepthMetrics
-    ratio: float
-    """median(truth) / median(prediction) before any alignment: 1 where the scale is right."""
+    ratio: float | None
+    """median(truth) / median(prediction) before any alignment: 1 where the scale is right; `None`
+    where less than half is predicted."""
     pixels: int
     missing: int
     """Scored pixels that the prediction leaves out (0); they are scored at the lower clamp."""
@@ -36,8 +38,11 @@ class Evaluation:
     metric: bool | None
     """Whether the predictions call themselves metres; `None` where they say nothing."""
     protocol: Protocol
+    truth: str
+    """What was scored against."""
     alignment: Alignment
-    flip: bool
+    flip: bool | None
+    """Whether predictions were blended with the mirrored picture; `None` where they do not say."""
     rows: tuple[ImageScore, ...]
     unscored: tuple[str, ...]
     """Images whose truth has no pixel that the protocol scores."""
@@ -51,15 +56,23 @@ class Evaluation:
         return mean_metrics(row.metrics for row in self.rows)
 
     @property
+    def ratios(self) -> list[float]:
+        """median(truth) / median(prediction) of the images in which more than half is predicted."""
+        return [row.ratio for row in self.rows if row.ratio is not None]
+
+    @property
     def median_ratio(self) -> float:
-        """The median over images of median(truth) / median(prediction)."""
-        return float(np.median([row.ratio for row in self.rows]))
+        """The median over images of `ratios`."""
+        return float(np.median(self.ratios))
 
     @property
     def ratio_spread(self) -> float:
         """std(ratio / median ratio) over images: how steady the predictions' scale is."""
-        ratios = np.array([row.ratio for row in self.rows])
-        return float(np.std(ratios / np.median(ratios)))
+        return float(np.std(np.array(self.ratios) / self.median_ratio))
+
+    def scale(self, row: ImageScore) -> float:
+        """What the prediction of one image was multiplied by."""
+        return self.alignment.scale(lambda: np.nan if row.ratio is None else row.ratio)
 
     @property
     def pixels(self) -> int:
@@ -83,6 +96,11 @@ class Evaluation:
             return "yes: predictions in metres, nothing was scaled"
         return "no: predictions of unknown scale, and nothing was aligned"
 
+    def _scale_statement(self) -> str:
+        if not self.ratios:
+            return "unknown: in no image is more than half predicted"
+        return f"median ratio {self.median_ratio:.4f}, std(ratio / median) {self.ratio_spread:.4f}"
+
     def settings(self) -> dict[str, str]:
         """What a reader must know to compare the figures, label by label."""
         counts = f"{counted(len(self.rows), 'image')}, {counted(self.pixels, 'pixel')}"
@@ -94,11 +112,11 @@ class Evaluation:
         return {
             "model": self.model or "not named",
             "protocol": self.protocol.describe(),
+            "truth": self.truth,
             "scaling": self.alignment.describe(),
             "metric": self.metric_statement(),
-            "flip": "blended with the mirrored picture" if self.flip else "none",
-            "scale": f"median ratio {self.median_ratio:.4f}, std(ratio / median) "
-            f"{self.ratio_spread:.4f}",
+            "flip": _FLIP_WORDS[self.flip],
+            "scale": self._scale_statement(),
             "scored": counts,
         }
 
@@ -125,6 +143,9 @@ class Evaluation:
             ) from error
 
 
+_FLIP_WORDS = {True: "blended with the mirrored picture", False: "none", None: "not stated"}
+
+
 def counted(number: int, noun: str) -> str:
     """A number with its noun.
 
@@ -141,6 +162,7 @@ def _from_json(values: dict[str, Any]) -> Evaluation:
         model=values["model"],
         metric=values["metric"],
         protocol=Protocol(crop=crop, **protocol),
+        truth=values["truth"],
         alignment=Alignment(**values["alignment"]),
         flip=values["flip"],
         rows=tuple(

@@ -7,17 +7,19 @@ from pathlib import Path
 from leadline.data.sources.detect import open_source
 from leadline.data.splits import read_split
 from leadline.evaluation.alignment import Alignment
-from leadline.evaluation.export import export_predictions, export_truth, frames_with_truth
+from leadline.evaluation.export import export_predictions
 from leadline.evaluation.page import evaluation_page
 from leadline.evaluation.panels import find_photographs
 from leadline.evaluation.predictions import open_predictions, open_truth
 from leadline.evaluation.protocol import named_protocol
 from leadline.evaluation.results import Evaluation
 from leadline.evaluation.score import score_folders
-from leadline.files import atomic_path
-from leadline.inference.model_folder import fingerprint
+from leadline.evaluation.truth import export_truth, frames_with_truth
+from leadline.files import atomic_path, remove_leftovers
+from leadline.inference.predict_files import prediction_settings
 from leadline.inference.predictor import DepthPredictor
 from leadline.report.elements import Section
+from leadline.report.page import save_page
 
 RESULTS, REPORT = "results.json", "report.html"
 PREDICTIONS, TRUTH = "predictions", "truth"
@@ -40,37 +42,37 @@ def evaluate_model(
 ) -> Evaluation:
     """Predict every frame with truth, then score the predictions and write the report.
 
-    What an earlier, interrupted call predicted is kept. `extra` makes further sections of the
-    report from the folders of predictions and truth. Without an `alignment`, a metric model is
-    scored as it is and any other by the median. `say` hears of frames that are left out.
+    The protocol chooses among the kinds of truth of a data set. What an earlier, interrupted call
+    predicted is kept. `extra` makes further sections of the report from the folders of predictions
+    and truth. Without an `alignment`, a metric model is scored as it is and any other by the
+    median. `say` hears of frames that are left out.
 
     Raises:
         FileNotFoundError, ValueError: one line on what is missing or wrong.
     """
     # What can be wrong is looked at before hours of prediction.
-    named_protocol(protocol)
+    rules = named_protocol(protocol)
     Alignment.parse(alignment or "none")
     model = DepthPredictor.load(model_folder, flip=flip)
     source = open_source(data)
     asked = None if split is None else read_split(split)
-    frames = frames_with_truth(source, asked)
+    frames = frames_with_truth(source, rules, asked)
     if asked is not None and len(frames) < len(asked):
         first = next(frame for frame in asked if frame not in set(frames))
         say(
             f"{len(asked) - len(frames)} of {len(asked)} frames are left out, first {first}: "
-            "no image or no true depth"
+            "no image or no such true depth"
         )
-    name = f"{model.config.recipe or model_folder.name} {fingerprint(model_folder)}"
-    if flip:
-        name += " flip"
-    _begin(out, name, data)
-    export_predictions(model, name, source, frames, out / PREDICTIONS, progress)
-    export_truth(source, frames, out / TRUTH)
+    settings = prediction_settings(model, model_folder)
+    _begin(out, settings.name, data)
+    export_predictions(model, settings, source, frames, out / PREDICTIONS, progress)
+    export_truth(source, rules, frames, out / TRUTH)
     evaluation = score_folders(
         out / PREDICTIONS,
         out / TRUTH,
         protocol=protocol,
         alignment=alignment or ("none" if model.config.metric else "median"),
+        only={str(frame) for frame in frames},
     )
     photographs = {str(frame): source.image_path(frame) for frame in frames}
     sections = extra(out / PREDICTIONS, out / TRUTH)
@@ -86,7 +88,7 @@ def evaluate_folders(
     protocol: str = "eigen",
     alignment: str = "none",
     divide: float | None = None,
-    truth_divide: float = 256,
+    truth_divide: float | None = None,
     photographs: Path | None = None,
 ) -> Evaluation:
     """Score anyone's depth maps against anyone's truth, and write the report.
@@ -110,6 +112,7 @@ def evaluate_folders(
 
 def _begin(out: Path, model: str, data: Path) -> None:
     """Frames of two data sets can bear the same names: a folder is about one model and one set."""
+    remove_leftovers([out])
     path = out / SUBJECT
     subject = {"model": model, "data": str(data.resolve())}
     if path.exists():
@@ -141,7 +144,7 @@ def _write(
     truth: Path,
     photographs: Mapping[str, Path],
     divide: float | None = None,
-    truth_divide: float = 256,
+    truth_divide: float | None = None,
     extra: Sequence[Section] = (),
 ) -> None:
     evaluation.save(out / RESULTS)
@@ -152,5 +155,4 @@ def _write(
         photographs=photographs,
         extra=extra,
     )
-    with atomic_path(out / REPORT) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    save_page(page, out / REPORT)

@@ -1,6 +1,7 @@
 """Scores a folder of predictions against a folder of truth."""
 
 import os
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,11 +12,12 @@ from leadline.evaluation.alignment import UNALIGNED, Alignment
 from leadline.evaluation.depth_folder import DepthFolder
 from leadline.evaluation.distance import DistanceSums, distance_bins
 from leadline.evaluation.guesses import honest_guesses
-from leadline.evaluation.matched import MatchedPredictions
+from leadline.evaluation.names import match_ids
 from leadline.evaluation.pixels import scored_pixels
-from leadline.evaluation.predictions import PNG_PER_METRE, open_predictions, open_truth
+from leadline.evaluation.predictions import open_predictions, open_truth
 from leadline.evaluation.protocol import Protocol, named_protocol
 from leadline.evaluation.results import Evaluation, ImageScore
+from leadline.evaluation.truth import name_truth
 from leadline.metrics import depth_metrics
 
 MOST_WORKERS = 8  # threads; beyond it the interpreter's lock is the limit
@@ -27,26 +29,26 @@ def score(
     protocol: Protocol,
     alignment: Alignment = UNALIGNED,
     *,
-    flipped: DepthFolder | None = None,
+    only: Collection[str] | None = None,
     metric: bool | None = None,
+    flip: bool | None = None,
     model: str = "",
     workers: int | None = None,
 ) -> Evaluation:
     """One row of figures per truth, in the order of their ids, and what needs no picture beside.
 
-    `flipped` holds the predictions for the mirrored pictures, still mirrored, to be blended in.
-    `metric` and `model` are what the predictions say of themselves. The result does not depend on
-    `workers`.
+    `only` names the truths that count, where the folder holds more. `metric`, `flip` and `model`
+    are what the predictions say of themselves. The result does not depend on `workers`.
 
     Raises:
         ValueError: a truth has no prediction, a file is not a depth map, or nothing could be
             scored.
     """
-    ids = truth.ids
-    predicted = MatchedPredictions.of(ids, predictions, flipped)
+    ids = [image_id for image_id in truth.ids if only is None or image_id in only]
+    prediction_of = match_ids(ids, predictions.files, "a prediction")
 
     def score_one(image_id: str) -> tuple[ImageScore, DistanceSums] | None:
-        depth = predicted.read(image_id)
+        depth = predictions.read(prediction_of[image_id])
         return _score_image(image_id, depth, truth.read(image_id), protocol, alignment)
 
     with ThreadPoolExecutor(workers or min(MOST_WORKERS, os.cpu_count() or 1)) as pool:
@@ -61,8 +63,9 @@ def score(
         model=model,
         metric=metric,
         protocol=protocol,
+        truth=name_truth(truth.folder, ids, protocol),
         alignment=alignment,
-        flip=flipped is not None,
+        flip=flip,
         rows=tuple(row for row, _ in scored),
         unscored=tuple(image_id for image_id, result in results.items() if result is None),
         guesses=honest_guesses((truth.read(image_id) for image_id in ids), protocol, alignment),
@@ -76,9 +79,9 @@ def score_folders(
     *,
     protocol: str = "eigen",
     alignment: str | float = "none",
-    flipped: Path | None = None,
     divide: float | None = None,
-    truth_divide: float = PNG_PER_METRE,
+    truth_divide: float | None = None,
+    only: Collection[str] | None = None,
     workers: int | None = None,
 ) -> Evaluation:
     """`score` for two folders, everything by name.
@@ -87,15 +90,16 @@ def score_folders(
         FileNotFoundError: a folder is not there or holds no depth map.
         ValueError: see `score`; or a name is unknown.
     """
-    depths, manifest = open_predictions(predictions, divide)
+    depths, settings = open_predictions(predictions, divide)
     return score(
         depths,
         open_truth(truth, truth_divide),
         named_protocol(protocol),
         Alignment.parse(alignment),
-        flipped=open_predictions(flipped, divide)[0] if flipped else None,
-        metric=manifest.metric if manifest else None,
-        model=manifest.model if manifest else predictions.resolve().name,
+        only=only,
+        metric=settings.metric if settings else None,
+        flip=settings.flip if settings else None,
+        model=settings.name if settings else predictions.resolve().name,
         workers=workers,
     )
 
@@ -116,7 +120,7 @@ def _score_image(
     row = ImageScore(
         id=image_id,
         metrics=depth_metrics(pixels.prediction, pixels.truth),
-        ratio=pixels.ratio,
+        ratio=pixels.ratio(),
         pixels=len(pixels.truth),
         missing=pixels.missing,
     )

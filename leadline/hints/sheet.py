@@ -7,15 +7,19 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from PIL import Image
 
-from leadline.colour import MISSING, DepthScale, colour_depth, montage, palette_colours
+from leadline.colour import (
+    PHOTOMETRIC_LIMIT,
+    DepthScale,
+    colour_depth,
+    colour_photometric_error,
+    montage,
+)
 from leadline.data.depth_files import read_disparity
 from leadline.files import atomic_path
 from leadline.hints.fuse import SIXTEENTHS, fuse
 from leadline.hints.pair import HintJob, load_pair
 
 SHEET_NAME = "contact_sheet.png"
-_ERROR_LIMIT = 0.5
-"""Photometric error drawn brightest: half of the largest there is."""
 _WIDTH = 512
 
 
@@ -35,7 +39,7 @@ def write_sheet(jobs: Sequence[HintJob], folder: Path) -> Path:
             captions += [
                 f"{job.left_hint}",
                 f"hint, bright = near; {np.mean(hint > 0):.0%} of pixels",
-                f"photometric error, black 0, bright {_ERROR_LIMIT} and more",
+                f"photometric error, black 0, bright {PHOTOMETRIC_LIMIT} and more",
             ]
     sheet = montage(pictures, captions, columns=3, width=_WIDTH)
     path = folder / SHEET_NAME
@@ -58,8 +62,4 @@ def _error_picture(
 ) -> UInt8[np.ndarray, "h w 3"]:
     sixteenths = np.rint(hint * SIXTEENTHS).astype(np.int16)
     fused = fuse(left, right, sixteenths[None])
-    colours = palette_colours("magma")
-    levels = np.clip(fused.error / _ERROR_LIMIT, 0, 1) * (len(colours) - 1)
-    picture = colours[np.rint(levels).astype(np.uint8)]
-    picture[fused.choice < 0] = MISSING
-    return picture
+    return colour_photometric_error(fused.error, fused.choice >= 0)

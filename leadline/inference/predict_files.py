@@ -1,11 +1,10 @@
 """Photographs on disk -> depth on disk: resumable, atomic, one clear line for what went wrong."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -14,14 +13,12 @@ from jaxtyping import Float32
 
 from leadline.colour import DepthScale, colour_depth
 from leadline.data.depth_files import write_depth
-from leadline.files import atomic_path
+from leadline.data.prediction_record import DIVIDE, Output, PredictionSettings
+from leadline.files import atomic_path, remove_leftovers
 from leadline.inference.model_folder import fingerprint
 from leadline.inference.photographs import find_photographs
-from leadline.inference.prediction_folder import Output, PredictionFolder
+from leadline.inference.prediction_folder import PredictionFolder
 from leadline.inference.predictor import DepthPredictor, to_native
-
-DIVIDE: dict[Output, int] = {"millimetres": 1000, "kitti": 256}
-"""Units of the 16-bit PNG in one metre."""
 
 
 @dataclass
@@ -53,18 +50,41 @@ def predict_files(
 ) -> PredictionSummary:
     """Predict every photograph; what an earlier run of the same model wrote is kept.
 
+    Raises:
+        FileNotFoundError: an input means no image.
+        ValueError, OSError: as `predict_photographs`.
+    """
+    photographs = find_photographs(inputs, out)
+    settings = prediction_settings(model, model_folder)
+    return predict_photographs(
+        model, settings, photographs, out, outputs, batch_size, scale, progress
+    )
+
+
+def predict_photographs(
+    model: DepthPredictor,
+    settings: PredictionSettings,
+    photographs: Mapping[Path, Path],
+    out: Path,
+    outputs: Sequence[Output],
+    batch_size: int = 1,
+    scale: DepthScale | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> PredictionSummary:
+    """Predict images into `out`, each under the relative path beside it in `photographs`.
+
     Colours span one range for all pictures, so that a video does not flicker: `scale`, or else the
     range of the first picture. A photograph that cannot be read costs one line in `failed`.
 
     Raises:
-        FileNotFoundError: an input means no image.
         ValueError: `out` holds predictions of another model or other settings, or the outputs
             cannot hold what the model predicts.
         OSError: a result cannot be written; those written before are whole.
     """
     _check(model, outputs, batch_size)
-    photographs = find_photographs(inputs, out)
-    folder = PredictionFolder.begin(out, _settings(model, model_folder), photographs, scale)
+    folder = PredictionFolder.begin(out, settings, photographs, scale)
+    results = [folder.path(kind, result) for result in photographs.values() for kind in outputs]
+    remove_leftovers([out, *(path.parent for path in results)])
     pending = {
         path: result
         for path, result in photographs.items()
@@ -73,14 +93,24 @@ def predict_files(
     summary = PredictionSummary(kept=len(photographs) - len(pending))
     for path, depth in _predicted(model, list(pending), batch_size, summary.failed):
         if folder.colours is None and "colour" in outputs:
-            folder.colours = DepthScale.spanning(depth)
-            folder.save()
+            folder.keep_colours(DepthScale.spanning(depth))
         for kind in outputs:
             target = folder.path(kind, pending[path])
             summary.beyond += _write(target, kind, depth, folder.colours)
         summary.written += 1
         progress(summary.kept + summary.written + len(summary.failed), len(photographs))
     return summary
+
+
+def prediction_settings(model: DepthPredictor, model_folder: Path) -> PredictionSettings:
+    """What a record says of predictions by `model`, which was loaded from `model_folder`."""
+    return PredictionSettings(
+        model=fingerprint(model_folder),
+        recipe=model.config.recipe,
+        metric=model.config.metric,
+        size=model.size,
+        flip=model.flip,
+    )
 
 
 def _check(model: DepthPredictor, outputs: Sequence[Output], batch_size: int) -> None:
@@ -130,14 +160,3 @@ def _write(
                 raise OSError(f"{target}: could not be written; is the disk full?")
         return 0
     return write_depth(target, depth, DIVIDE.get(kind, 1))
-
-
-def _settings(model: DepthPredictor, folder: Path) -> dict[str, Any]:
-    return {
-        "model": fingerprint(folder),
-        "recipe": model.config.recipe,
-        "metric": model.config.metric,
-        "unit": "metre" if model.config.metric else "arbitrary",
-        "size": list(model.size),
-        "flip": model.flip,
-    }

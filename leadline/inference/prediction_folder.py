@@ -1,115 +1,88 @@
 """The folder that predictions go to: of one model, with one range of colours, resumable."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
 
 from leadline.colour import DepthScale
-from leadline.files import atomic_path
-
-MANIFEST = "predictions.json"
-Output = Literal["millimetres", "kitti", "npy", "colour"]
-SUFFIX: dict[Output, str] = {
-    "millimetres": ".png",
-    "kitti": ".png",
-    "npy": ".npy",
-    "colour": ".png",
-}
+from leadline.data.prediction_record import (
+    RECORD,
+    SUFFIX,
+    Output,
+    PredictionRecord,
+    PredictionSettings,
+)
 
 
 @dataclass
 class PredictionFolder:
-    """What `predictions.json` says of the files beside it, in one folder for each kind of output.
-
-    `photographs` names the photograph of each result, so that a later run with other photographs
-    of the same names is not taken for the same run.
-    """
+    """A folder for each kind of output, and the record of them all."""
 
     folder: Path
-    settings: Mapping[str, Any]
-    photographs: Mapping[str, str]
-    colours: DepthScale | None = None
+    record: PredictionRecord
 
     @classmethod
     def begin(
         cls,
         folder: Path,
-        settings: Mapping[str, Any],
+        settings: PredictionSettings,
         photographs: Mapping[Path, Path],
         colours: DepthScale | None = None,
     ) -> "PredictionFolder":
         """Start a folder, or continue one of the same settings; its range of colours is kept.
+
+        `photographs` are the paths of images and, relative to the folder, those of their results.
 
         Raises:
             ValueError: the folder holds predictions of another model, of other photographs by the
                 same names, with other colours, or files that are not ours.
         """
         sources = {result.as_posix(): str(path.resolve()) for path, result in photographs.items()}
-        recorded = _recorded(folder)
+        recorded = PredictionRecord.load(folder)
         if recorded is None:
             _refuse_foreign(folder)
         else:
-            if recorded.settings != settings:
-                raise ValueError(
-                    f"{folder} holds predictions of {_differences(recorded.settings, settings)}; "
-                    "give another folder for --out"
-                )
+            _refuse_other_settings(folder, recorded.settings, settings)
             _refuse_other_photographs(folder, recorded.photographs, sources)
-            if colours is not None and recorded.colours not in (None, colours):
-                raise ValueError(
-                    f"{folder} holds pictures with colours from {recorded.colours.near:g} to "
-                    f"{recorded.colours.far:g}; give another folder for --out, or leave --range out"
-                )
+            _refuse_other_colours(folder, recorded.colours, colours)
             sources = dict(recorded.photographs) | sources
             colours = colours or recorded.colours
-        own = cls(folder, settings, sources, colours)
-        own.save()
+        own = cls(folder, PredictionRecord(settings, sources, colours))
+        own.record.save(folder)
         return own
+
+    @property
+    def colours(self) -> DepthScale | None:
+        """The range of depth of all pictures, once it is known."""
+        return self.record.colours
 
     def path(self, kind: Output, result: Path) -> Path:
         """The file of one result."""
         return self.folder / kind / result.with_name(result.name + SUFFIX[kind])
 
-    def save(self) -> None:
-        """Write the manifest."""
-        values = {
-            "settings": self.settings,
-            "colours": None if self.colours is None else asdict(self.colours),
-            "photographs": self.photographs,
-        }
-        with atomic_path(self.folder / MANIFEST) as temporary:
-            temporary.write_text(json.dumps(values, indent=1), encoding="utf-8")
-
-
-def _recorded(folder: Path) -> PredictionFolder | None:
-    path = folder / MANIFEST
-    if not path.exists():
-        return None
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        colours = values["colours"]
-        return PredictionFolder(
-            folder,
-            values["settings"],
-            values["photographs"],
-            None if colours is None else DepthScale(**colours),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{path}: expected the record of a `leadline predict`, got another file ({error!r}); "
-            "give another folder for --out"
-        ) from None
+    def keep_colours(self, scale: DepthScale) -> None:
+        """Fix the range of depth for all pictures, also those of later runs."""
+        self.record = replace(self.record, colours=scale)
+        self.record.save(self.folder)
 
 
 def _refuse_foreign(folder: Path) -> None:
     for kind in SUFFIX:
         if (folder / kind).exists():
             raise ValueError(
-                f"{folder / kind}: is there without {MANIFEST}, so that nobody knows which model "
+                f"{folder / kind}: is there without {RECORD}, so that nobody knows which model "
                 "made it; give another folder for --out"
             )
+
+
+def _refuse_other_settings(
+    folder: Path, recorded: PredictionSettings, settings: PredictionSettings
+) -> None:
+    if recorded != settings:
+        raise ValueError(
+            f"{folder} holds predictions of {recorded.differences(settings)}; "
+            "give another folder for --out"
+        )
 
 
 def _refuse_other_photographs(
@@ -124,6 +97,11 @@ def _refuse_other_photographs(
             )
 
 
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-    return ", ".join(f"{key} {old.get(key)} instead of {new.get(key)}" for key in keys)
+def _refuse_other_colours(
+    folder: Path, recorded: DepthScale | None, colours: DepthScale | None
+) -> None:
+    if recorded is not None and colours not in (None, recorded):
+        raise ValueError(
+            f"{folder} holds pictures with colours from {recorded.near:g} to "
+            f"{recorded.far:g}; give another folder for --out, or leave --range out"
+        )

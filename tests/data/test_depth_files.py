@@ -10,6 +10,7 @@ from PIL import Image
 
 from leadline.data.depth_files import (
     is_current,
+    load_depth,
     read_depth,
     read_disparity,
     read_settings,
@@ -142,20 +143,67 @@ def test_what_is_no_depth_is_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "volume.npy", np.ones((2, 3, 4)))
     np.save(tmp_path / "pickled.npy", np.array([{}]), allow_pickle=True)
     np.save(tmp_path / "negative.npy", -np.ones((3, 4)))
-    np.savez(tmp_path / "two.npz", a=np.ones((2, 2)), b=np.ones((2, 2)))
+    np.save(tmp_path / "far.npy", np.full((3, 4), np.inf))
+    np.savez(tmp_path / "none.npz")
     for name, words in {
         "eight.png": "expected a 16-bit PNG",
-        "volume.npy": "expected one map",
+        "volume.npy": r"expected a depth map of h x w, got the shape \(2, 3, 4\)",
         "pickled.npy": "damaged",
-        "negative.npy": "must be finite",
-        "two.npz": r"named 'depth' or a single one, got \['a', 'b'\]",
+        "negative.npy": "NaN or negative values at 12 of 12 pixels",
+        "far.npy": "must be finite",
+        "none.npz": "damaged or no numpy file",
         "photo.jpg": "expected a depth file named",
     }.items():
         with pytest.raises(ValueError, match=rf"{name}: .*{words}"):
             read_depth(tmp_path / name)
 
 
-def test_a_forgotten_divide_is_noticed(tmp_path: Path) -> None:
-    write_depth(tmp_path / "a.png", np.full((2, 2), 30.0), divide=256)
-    with pytest.raises(ValueError, match="read it with divide=256"):
+def test_a_png_knows_its_divide_and_a_wrong_one_is_noticed(tmp_path: Path) -> None:
+    depth = np.array([[0, 30.0]])
+    for divide in (256, 1000, 12.5):
+        write_depth(tmp_path / "a.png", depth, divide)
+        for said, assumed in ((None, None), (divide, None), (None, 7)):
+            assert (load_depth(tmp_path / "a.png", said, assumed) == depth).all()
+    write_depth(tmp_path / "a.png", depth, divide=256)
+    with pytest.raises(ValueError, match=r"written with divide=256, not 1000; read it with divide"):
         read_depth(tmp_path / "a.png", divide=1000)
+
+
+def test_a_png_of_others_needs_a_divide(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.array([[0, 7000]], np.uint16))
+    assert load_depth(tmp_path / "a.png", divide=1000).tolist() == [[0, 7]]
+    assert load_depth(tmp_path / "a.png", assumed=3500).tolist() == [[0, 2]]
+    assert load_depth(tmp_path / "a.png", 1000, 3500).tolist() == [[0, 7]]
+    for divide in (None, 0, -1):
+        with pytest.raises(ValueError, match=r"256 \(KITTI\) or divide=1000|positive number"):
+            load_depth(tmp_path / "a.png", divide)
+
+
+def test_of_several_arrays_the_known_one_is_read_else_the_first(tmp_path: Path) -> None:
+    one, two = np.ones((2, 3)), np.full((2, 3), 2.0)
+    for names, expected in (
+        (("other", "velodyne_depth"), two),
+        (("depth", "velodyne_depth"), two),
+        (("confidence", "depth"), two),
+        (("a", "b"), one),
+    ):
+        np.savez(tmp_path / "a.npz", **dict(zip(names, (one, two), strict=True)))
+        assert (load_depth(tmp_path / "a.npz") == expected).all(), names
+
+
+def test_single_axes_are_dropped_but_h_and_w(tmp_path: Path) -> None:
+    for shape, expected in (
+        ((1, 1, 2, 3), (2, 3)),
+        ((2, 3, 1), (2, 3)),
+        ((1, 5), (1, 5)),
+        ((1, 3, 1), (3, 1)),
+    ):
+        np.save(tmp_path / "a.npy", np.ones(shape, np.float16))
+        assert load_depth(tmp_path / "a.npy").shape == expected
+
+
+def test_infinitely_far_is_a_depth_of_others_alone(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.array([[1.0, np.inf]]))
+    assert np.isinf(load_depth(tmp_path / "a.npy")[0, 1])
+    with pytest.raises(ValueError, match="must be finite"):
+        read_depth(tmp_path / "a.npy")

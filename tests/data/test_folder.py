@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from data.tiny_trees import BASELINE, SIZE, cut_short, write_camera_file, write_image, write_rig
 
+from leadline.data.selection import Needs, select
 from leadline.data.sources.base import FrameId
 from leadline.data.sources.folder import ImageFolder
 from leadline.types import STEREO, Offset
@@ -107,16 +108,9 @@ def other_size(root: Path) -> None:
     write_camera_file(root, width=128)
 
 
-def one_of_other_size(root: Path) -> None:
-    write_image(root / "right" / "f1.png", (12, 64))
-
-
-def one_alone(root: Path) -> None:
-    (root / "right" / "f1.png").unlink()
-
-
-def one_too_many(root: Path) -> None:
-    write_image(root / "right" / "f9.png")
+def all_of_other_sizes(root: Path) -> None:
+    for path in root.glob("*/*.png"):
+        write_image(path, (12, 64))
 
 
 def none_alike(root: Path) -> None:
@@ -124,13 +118,9 @@ def none_alike(root: Path) -> None:
         path.rename(path.with_name(f"{path.stem}7.png"))
 
 
-def none_right(root: Path) -> None:
-    for path in (root / "right").iterdir():
+def none_at_all(root: Path) -> None:
+    for path in root.glob("*/*.png"):
         path.unlink()
-
-
-def damaged(root: Path) -> None:
-    cut_short(root / "left" / "f2.png")
 
 
 def times_absent(root: Path) -> None:
@@ -158,12 +148,9 @@ def times_in_words(root: Path) -> None:
         (without_camera, FileNotFoundError, "camera.yaml: expected a camera file .* baseline in m"),
         (without_baseline, ValueError, "expected 'baseline' in metres for the stereo pair"),
         (other_size, ValueError, r"says 128x24, but .*left/f0\.png has 64x24 pixels"),
-        (one_of_other_size, ValueError, r"right/f1\.png: expected 64x24 pixels .* got 64x12"),
-        (one_alone, ValueError, r"left/f1\.png: expected a partner in .*right, .*3 left, 2 right"),
-        (one_too_many, ValueError, r"right/f9\.png: expected a partner in .*left, found none"),
+        (all_of_other_sizes, ValueError, r"says 64x24, but .*left/f0\.png has 64x12 pixels"),
         (none_alike, ValueError, "expected partners of one name or number in both folders"),
-        (none_right, FileNotFoundError, "right: expected images, found an empty folder"),
-        (damaged, ValueError, r"left/f2\.png: expected a whole image"),
+        (none_at_all, FileNotFoundError, "left: expected images, found an empty folder"),
         (times_absent, FileNotFoundError, r"t\.txt: .* names timestamps there, and none are"),
         (times_too_few, ValueError, "expected 3 rising times in seconds, .* got 2 numbers"),
         (times_falling, ValueError, "expected 3 rising times in seconds"),
@@ -177,6 +164,57 @@ def test_each_mistake_has_its_line(
     with pytest.raises(kind, match=message) as error:
         ImageFolder(tmp_path)
     assert "\n" not in str(error.value)
+
+
+def test_images_without_a_partner_keep_their_place_in_time(tmp_path: Path) -> None:
+    rig = write_rig(tmp_path, 12)
+    (rig / "right" / "f4.png").unlink()
+    (rig / "left" / "f10.png").unlink()
+    source = ImageFolder(rig)
+    assert len(source.frames) == 22
+    assert source.image_path(FrameId(".", 11, 0)).name == "f11.png"
+    assert source.image_path(FrameId(".", 10, 1)).name == "f10.png"
+    assert source.neighbour(FrameId(".", 4, 0), STEREO) is None
+    assert source.neighbour(FrameId(".", 9, 0), Offset(1)) is None
+    assert source.remarks() == (
+        f"2 of 22 images without a partner in the other camera, first: {rig / 'left' / 'f4.png'}",
+    )
+    pairs = select(source, source.frames, Needs((STEREO,)))
+    assert len(pairs.frames) == 20
+    assert pairs.reasons() == {"no frame at stereo": 2}
+    # Video needs no partners, but it needs neighbours.
+    video = select(source, source.frames, Needs((Offset(1),)))
+    assert video.reasons() == {"no frame at +1": 1 + 1 + 1 + 1}
+
+
+def test_images_that_cannot_be_used_are_counted_and_the_rest_goes_on(tmp_path: Path) -> None:
+    rig = write_rig(tmp_path, 5)
+    cut_short(rig / "left" / "f1.png")
+    write_image(rig / "right" / "f3.png", (12, 64))
+    (rig / "left" / "f0.png").write_bytes(b"no image")
+    source = ImageFolder(rig)
+    selection = select(source, source.frames, Needs((STEREO,)))
+    assert {frame.index for frame in selection.frames} == {2, 4}
+    assert selection.reasons() == {
+        "unreadable image": 4,
+        "image size differs from the calibration's": 2,
+    }
+    assert "left/f0.png: expected a whole image" in str(selection)
+    assert "64x12 instead of 64x24" in str(selection)
+
+
+def test_a_side_or_a_sequence_without_images_stops_nothing_else(tmp_path: Path) -> None:
+    write_rig(tmp_path / "whole")
+    none_at_all(write_rig(tmp_path / "bare"))
+    half = write_rig(tmp_path / "half")
+    for path in (half / "right").iterdir():
+        path.unlink()
+    source = ImageFolder(tmp_path)
+    assert list(source.sequences) == ["half", "whole"]
+    assert len(select(source, source.frames, Needs((STEREO,))).frames) == 6
+    without_partner, without_images = source.remarks()
+    assert without_partner.startswith("3 of 9 images without a partner")
+    assert without_images == f"1 sequences without images, first: {tmp_path / 'bare'}"
 
 
 def test_no_folder_and_no_images(tmp_path: Path) -> None:

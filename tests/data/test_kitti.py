@@ -21,7 +21,8 @@ from data.tiny_trees import (
 )
 
 from leadline.data.depth_files import write_depth
-from leadline.data.sources.base import FrameId
+from leadline.data.selection import Needs, select
+from leadline.data.sources.base import FORWARD_SWEEPS, FrameId
 from leadline.data.sources.kitti import KittiRaw
 from leadline.types import STEREO, TARGET, Offset
 
@@ -153,9 +154,11 @@ def test_both_cameras_see_a_sweep_where_it_is(tmp_path: Path) -> None:
     assert left[row, round(CX + FOCAL * 0.11 / 10)] == pytest.approx(10)
     assert right[row, round(CX + FOCAL * -0.39 / 10)] == pytest.approx(10)
     assert (left > 0).sum() == (right > 0).sum() == 1
-    eigen = source.eigen_depth(LEFT)
+    eigen = source.true_depth(LEFT, "eigen")
     assert eigen is not None
     assert eigen.max() == pytest.approx(10.27)
+    # One pixel up and to the left of where the camera sees it: the historical rounding.
+    assert eigen[row - 1, round(CX + FOCAL * 0.11 / 10) - 1] == eigen.max()
 
 
 def test_truth_is_the_first_there_is_or_the_one_named(tmp_path: Path) -> None:
@@ -163,17 +166,46 @@ def test_truth_is_the_first_there_is_or_the_one_named(tmp_path: Path) -> None:
     proj, name = drive / "proj_depth", "image_02/0000000001"
     write_depth(proj / "groundtruth" / f"{name}.png", np.full(SIZE, 3, np.float32), divide=256)
     assert KittiRaw(tmp_path).true_depth(LEFT).max() == 3
+    assert KittiRaw(tmp_path).true_depth(LEFT, "eigen").max() == 3
     (proj / "velodyne" / "image_02").mkdir(parents=True)
     np.savez(proj / "velodyne" / f"{name}.npz", velodyne_depth=np.full(SIZE, 2, np.float32))
     assert KittiRaw(tmp_path).true_depth(LEFT).max() == 2
-    assert KittiRaw(tmp_path).eigen_depth(LEFT).max() == 2
+    assert KittiRaw(tmp_path).true_depth(LEFT, "eigen").max() == 2
+    assert KittiRaw(tmp_path).truth_kind(LEFT, "eigen") == "LiDAR as it came projected"
     write_sweep(drive, 1, np.array([[1.27, 0.0, 0.0]]))
     assert KittiRaw(tmp_path).true_depth(LEFT).max() == pytest.approx(1.0)
     write_depth(proj / "exact" / f"{name}.npz", np.full(SIZE, 4, np.float32))
     assert KittiRaw(tmp_path).true_depth(LEFT).max() == 4
+    assert KittiRaw(tmp_path).true_depth(LEFT, "eigen").max() == pytest.approx(1.27)
+    assert KittiRaw(tmp_path).true_depth(LEFT, "improved").max() == 3
     for truth, depth in (("exact", 4), ("improved", 3), ("projected", 2)):
         assert KittiRaw(tmp_path, truth=truth).true_depth(LEFT).max() == depth
     assert KittiRaw(tmp_path, truth="exact").true_depth(RIGHT) is None
+    assert KittiRaw(tmp_path, truth="exact").true_depth(LEFT, "eigen").max() == 4
+    assert KittiRaw(tmp_path, truth="exact").true_depth(LEFT, "improved") is None
+
+
+def test_the_kind_of_truth_is_said_as_it_is_read(tmp_path: Path) -> None:
+    drive = write_kitti(tmp_path) / SEQUENCE
+    source = KittiRaw(tmp_path)
+    assert [source.truth_kind(LEFT, wanted) for wanted in ("any", "eigen", "improved")] == [
+        None
+    ] * 3
+    write_depth(drive / "proj_depth/exact/image_02/0000000001.npz", np.ones(SIZE, np.float32))
+    exact = "exact depth of a synthetic world"
+    assert [source.truth_kind(LEFT, wanted) for wanted in ("any", "eigen", "improved")] == [
+        *(exact, exact, None)
+    ]
+    write_sweep(drive, 1, np.array([[5.27, 0.0, 0.0]]))
+    assert source.truth_kind(LEFT) == exact
+    assert source.truth_kind(LEFT, "eigen") == FORWARD_SWEEPS
+    assert KittiRaw(tmp_path, truth="velodyne").truth_kind(LEFT) == (
+        "LiDAR sweeps, depth along the camera's axis"
+    )
+    # Sweeps that nothing says how to project are as good as none.
+    (tmp_path / DATE / "calib_velo_to_cam.txt").unlink()
+    assert KittiRaw(tmp_path).truth_kind(LEFT, "eigen") == exact
+    assert KittiRaw(tmp_path).true_depth(LEFT, "eigen").max() == 1
 
 
 def test_truth_of_another_size_is_an_error(tmp_path: Path) -> None:
@@ -191,9 +223,9 @@ def test_what_is_missing_is_remarked_by_name(tmp_path: Path) -> None:
     write_sweep(tmp_path / bare, 1, np.ones((1, 3)))
     source = KittiRaw(tmp_path)
     remarks = "\n".join(source.remarks())
-    assert f"no calib_cam_to_cam.txt: no intrinsics, no stereo pose in 1 of 2 drives ({bare})" in (
-        remarks
-    )
+    assert (
+        f"no usable calib_cam_to_cam.txt: no intrinsics, no stereo pose in 1 of 2 drives ({bare})"
+    ) in remarks
     assert f"no oxts: no speed in 1 of 2 drives ({bare})" in remarks
     assert f"LiDAR sweeps without calib_velo_to_cam.txt: not usable in 1 of 2 drives ({bare})" in (
         remarks
@@ -204,7 +236,7 @@ def test_what_is_missing_is_remarked_by_name(tmp_path: Path) -> None:
     assert source.camera(frame) is None
     assert source.baseline(bare) is None
     assert source.true_depth(frame) is None
-    assert source.eigen_depth(frame) is None
+    assert source.true_depth(frame, "eigen") is None
 
 
 def test_many_names_are_shortened(tmp_path: Path) -> None:
@@ -214,12 +246,19 @@ def test_many_names_are_shortened(tmp_path: Path) -> None:
     assert any("drive_2 and 2 more" in remark for remark in KittiRaw(tmp_path).remarks())
 
 
-def test_a_sick_calibration_is_named(tmp_path: Path) -> None:
+def test_a_sick_calibration_costs_its_date_only_and_is_named(tmp_path: Path) -> None:
     write_kitti(tmp_path)
+    other = "2011_10_03/2011_10_03_drive_0009_sync"
+    write_drive(tmp_path, sequence=other)
+    write_calibration(tmp_path / "2011_10_03")
     path = tmp_path / DATE / "calib_cam_to_cam.txt"
     path.write_text(path.read_text().replace("P_rect_03", "P_rect_33"))
-    with pytest.raises(ValueError, match=r"expected a line 'P_rect_03:' with 12 numbers, got 0"):
-        KittiRaw(tmp_path).rig(SEQUENCE)
+    source = KittiRaw(tmp_path)
+    selection = select(source, source.frames, Needs((STEREO,)))
+    assert {frame.sequence for frame in selection.frames} == {other}
+    assert selection.reasons() == {"no calibration": 8}
+    *_, last = source.remarks()
+    assert last.startswith(f"{path}: expected a line 'P_rect_03:' with 12 numbers, got 0")
 
 
 @pytest.mark.parametrize("name", ["absent", "."])

@@ -6,10 +6,16 @@ from leadline.evaluation.alignment import UNALIGNED, Alignment, median_ratio
 
 def test_names_and_factors_are_read():
     assert Alignment.parse("none") == UNALIGNED
-    assert Alignment.parse("median").scale(3.5) == 3.5
-    assert Alignment.parse("5.4").scale(3.5) == 5.4
-    assert Alignment.parse(36).scale(3.5) == 36
-    assert UNALIGNED.scale(3.5) == 1
+    assert Alignment.parse("median").scale(lambda: 3.5) == 3.5
+
+
+def test_only_the_median_asks_for_the_ratio():
+    def refuse() -> float:
+        raise AssertionError("nobody needs it")
+
+    assert Alignment.parse("5.4").scale(refuse) == 5.4
+    assert Alignment.parse(36).scale(refuse) == 36
+    assert UNALIGNED.scale(refuse) == 1
 
 
 @pytest.mark.parametrize("text", ["mean", "0", "-2", "nan", "inf"])

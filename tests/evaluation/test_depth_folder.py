@@ -62,13 +62,13 @@ def test_two_files_of_one_id_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (np.ones((3, 4, 5)), r"h x w in .*a\.npy, got the shape \(3, 4, 5\)"),
+        (np.ones((3, 4, 5)), r"a\.npy: expected a depth map of h x w, got the shape \(3, 4, 5\)"),
         (np.ones(4), r"got the shape \(4,\)"),
         (np.zeros((0, 4)), r"got the shape \(0, 4\)"),
         (np.array([[1.0, np.nan]]), "NaN or negative values at 1 of 2 pixels"),
         (np.array([[1.0, -2.0, -3.0]]), "NaN or negative values at 2 of 3 pixels"),
         (np.array([["far"]]), "expected metres"),
-        (np.array([[{}]], dtype=object), "cannot be read"),
+        (np.array([[{}]], dtype=object), "damaged or no numpy file of numbers"),
     ],
 )
 def test_what_is_not_depth_is_refused(tmp_path, values, message):
@@ -92,7 +92,7 @@ def test_broken_files_are_named(tmp_path):
 
 def test_pictures_are_not_depth(tmp_path):
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((4, 4, 3), dtype=np.uint8))
-    with pytest.raises(ValueError, match=r"16-bit PNG of depth.*uint8.*a picture"):
+    with pytest.raises(ValueError, match=r"16-bit PNG of one channel.*uint8.*a picture"):
         DepthFolder.open(tmp_path, divide=256).read("a")
 
 

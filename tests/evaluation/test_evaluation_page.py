@@ -1,12 +1,14 @@
 import re
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
+from prediction_folders import SETTINGS, write_predictions
 
 from leadline.evaluation.page import evaluation_page
 from leadline.evaluation.panels import Panel, find_photographs, read_photograph
-from leadline.evaluation.predictions import PredictionExport, open_predictions, open_truth
+from leadline.evaluation.predictions import open_predictions, open_truth
 from leadline.evaluation.protocol import named_protocol
 from leadline.evaluation.score import score_folders
 
@@ -18,17 +20,17 @@ IDS = tuple(f"day/drive {frame:04d} l" for frame in range(9))
 def folders(tmp_path):
     rng = np.random.default_rng(0)
     truth = np.repeat(np.geomspace(60, 3, SIZE[0])[:, None], SIZE[1], axis=1)
-    export = PredictionExport.start(
-        tmp_path / "predictions", IDS, model="<b>net</b> & co", metric=True
-    )
+    predicted = {}
     (tmp_path / "truth").mkdir()
     (tmp_path / "photographs").mkdir()
     for number, image_id in enumerate(IDS):
         stem = f"{number:04d}"
         np.save(tmp_path / "truth" / f"{stem}.npy", truth * (rng.random(SIZE) < 0.2))
-        export.write(image_id, truth[::2, ::2] * (1 + 0.05 * number))
+        predicted[image_id] = truth[::2, ::2] * (1 + 0.05 * number)
         picture = rng.integers(0, 255, (60, 100, 3), dtype=np.uint8)
         cv2.imwrite(str(tmp_path / "photographs" / f"{stem}.jpg"), picture)
+    settings = replace(SETTINGS, recipe="<b>net</b> & co")
+    write_predictions(tmp_path / "predictions", predicted, settings)
     return tmp_path
 
 
@@ -48,6 +50,7 @@ def test_the_page_tells_the_result_and_its_settings(folders):
         else "No better than what needs no picture",
         "improved: no crop, all valid truth, predictions clamped to 0.001..80 m",
         "yes: predictions in metres",
+        f"depth maps as they are in {folders / 'truth'}",
         f"{evaluation.pixels:,} pixels",
         f">{evaluation.mean.abs_rel:.3f}</td>",
         "guess: best constant",

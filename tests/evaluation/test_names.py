@@ -1,8 +1,10 @@
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leadline.evaluation.names import id_to_stem, match_ids, short_name, stem_to_id
+from leadline.evaluation.names import id_to_stem, match_ids, stem_to_id
 
 KITTI = "2011_09_26/2011_09_26_drive_0023_sync 0000000005 l"
 
@@ -19,39 +21,80 @@ def test_plain_stems_are_their_own_ids():
     assert id_to_stem("0000000005") == stem_to_id("0000000005") == "0000000005"
 
 
-def test_short_names():
-    assert short_name(KITTI) == "0000000005"
-    assert short_name("image_02/0000000005") == "0000000005"
-    assert short_name("two words") == "two words"
+def matched(truths, others):
+    files = {other: Path("theirs") / f"{id_to_stem(other)}.npy" for other in others}
+    return match_ids(truths, files, "a prediction")
 
 
 def test_equal_ids_win_over_short_names():
-    assert match_ids(["5"], ["drive 5 l", "5"], "a prediction") == {"5": "5"}
+    assert matched(["5"], ["drive 5 l", "5"]) == {"5": "5"}
+    assert matched(["5"], ["05", "5"]) == {"5": "5"}
+    assert matched(["drive 5 l"], ["drive 5 l", "drive/image_02/5"]) == {"drive 5 l": "drive 5 l"}
 
 
-def test_a_plain_name_matches_a_long_id_either_way():
-    assert match_ids(["0000000005"], [KITTI], "a prediction") == {"0000000005": KITTI}
-    assert match_ids([KITTI], ["0000000005"], "a prediction") == {KITTI: "0000000005"}
+@pytest.mark.parametrize(
+    "other",
+    [
+        "0000000005",
+        "5",
+        "2011_09_26/2011_09_26_drive_0023_sync 5 l",
+        "2011_09_26/2011_09_26_drive_0023_sync/image_02/data/0000000005",
+        "2011_09_26/2011_09_26_drive_0023_sync/image_02/0000000005",
+        "2011_09_26_drive_0023_sync/image_02/0000000005",
+        "2011_09_26_drive_0023_sync/0000000005",
+        "image_02/data/0000000005",
+        "image_02/5",
+        "data/0000000005",
+    ],
+)
+def test_a_line_of_a_split_matches_every_form_of_its_file(other):
+    for line in (KITTI, KITTI.replace("0000000005", "5")):
+        assert matched([line], [other]) == {line: other}
+        assert matched([other], [line]) == {other: line}
 
 
-def test_long_ids_do_not_match_by_their_frames():
-    other_side = KITTI.replace(" l", " r")
-    with pytest.raises(ValueError, match="got none for 1 of 1"):
-        match_ids([KITTI], [other_side], "a prediction")
+@pytest.mark.parametrize(
+    "other",
+    [
+        "0000000006",
+        "50",
+        "2011_09_26/2011_09_26_drive_0023_sync 5 r",
+        "2011_09_26/2011_09_26_drive_0024_sync 5 l",
+        "2011_09_26/2011_09_26_drive_0023_sync/image_03/data/0000000005",
+        "2011_09_28/2011_09_26_drive_0023_sync/image_02/data/0000000005",
+        "image_03/0000000005",
+        "left/0000000005",
+        "frame 5",
+    ],
+)
+def test_another_frame_drive_or_side_is_no_match(other):
+    with pytest.raises(ValueError, match="got none for any"):
+        matched([KITTI], [other])
+
+
+def test_the_fuller_name_is_taken_before_the_shorter_one():
+    whole = "2011_09_26/2011_09_26_drive_0023_sync/image_02/data/0000000005"
+    assert matched([KITTI], ["0000000005", whole]) == {KITTI: whole}
+
+
+def test_of_no_match_at_all_the_first_truth_and_the_first_file_are_named():
+    named = r"the first truth is 'day/drive 1 l', the first file .*a\.npy"
+    with pytest.raises(ValueError, match=named):
+        matched(["day/drive 1 l", "day/drive 2 l"], ["a", "b"])
 
 
 def test_missing_matches_name_three():
     with pytest.raises(
         ValueError, match=r"prediction for every truth, got none for 4 of 5: '1', '2', '3', \.\.\."
     ):
-        match_ids(["0", "1", "2", "3", "4"], ["0", "other"], "a prediction")
+        matched(["0", "1", "2", "3", "4"], ["0", "other"])
 
 
 def test_two_candidates_are_refused():
     with pytest.raises(ValueError, match="a prediction for '5', got 2: 'drive 5 l', 'drive 5 r'"):
-        match_ids(["5"], ["drive 5 l", "drive 5 r"], "a prediction")
+        matched(["5"], ["drive 5 l", "drive 5 r"])
 
 
 def test_one_prediction_for_two_truths_is_refused():
     with pytest.raises(ValueError, match="got one for several: '5'"):
-        match_ids(["a/5", "b/5"], ["5"], "a prediction")
+        matched(["a/5", "b/5"], ["5"])

@@ -1,91 +1,87 @@
+"""Whatever folder of predictions is given, its depth is found, and what made it where that is
+known.
+"""
+
 import json
 
+import cv2
 import numpy as np
 import pytest
+from prediction_folders import SETTINGS, depth_path, write_predictions
 
-from leadline.evaluation.predictions import MANIFEST, Manifest, PredictionExport, open_predictions
+from leadline.data.prediction_record import RECORD
+from leadline.evaluation.predictions import open_predictions, open_truth
 
-IDS = ("day/drive 0000000001 l", "0002", "three")
-DEPTH = np.array([[0.5, 3.123456], [79.9, 4000.0]], dtype=np.float32)
-
-
-def exported(folder, format="npy", metric=True):
-    export = PredictionExport.start(folder, IDS, model="net", metric=metric, format=format)
-    for image_id in export.pending:
-        export.write(image_id, DEPTH)
-    return export
+IDS = ("day/drive 1 l", "0002", "three")
+DEPTH = np.array([[0.5, 3.123456], [79.9, 100.0]], dtype=np.float32)
 
 
-def test_npy_comes_back_exactly(tmp_path):
-    exported(tmp_path)
-    depths, manifest = open_predictions(tmp_path)
-    assert set(depths.ids) == set(IDS)
-    assert all((depths.read(image_id) == DEPTH).all() for image_id in IDS)
-    assert manifest == Manifest(metric=True, model="net", format="npy", ids=IDS)
-    assert json.loads((tmp_path / MANIFEST).read_text())["unit"] == "metre"
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+def test_predictions_of_ours_come_back_exactly_and_with_their_settings(tmp_path):
+    write_predictions(tmp_path, dict.fromkeys(IDS, DEPTH))
+    for folder in (tmp_path, tmp_path / "npy"):
+        depths, settings = open_predictions(folder)
+        assert set(depths.ids) == set(IDS)
+        assert all((depths.read(image_id) == DEPTH).all() for image_id in IDS)
+        assert settings == SETTINGS
 
 
-def test_png_rounds_and_ends(tmp_path):
-    exported(tmp_path, "png")
-    depths, _ = open_predictions(tmp_path)
-    read = depths.read(IDS[0])
-    assert read[0] == pytest.approx(DEPTH[0], abs=0.5 / 256)
-    assert read[1, 1] == 65535 / 256
+@pytest.mark.parametrize(("kind", "step"), [("kitti", 1 / 256), ("millimetres", 1 / 1000)])
+def test_pngs_of_ours_need_no_divide(tmp_path, kind, step):
+    write_predictions(tmp_path, {"a": DEPTH}, kinds=(kind,))
+    for folder in (tmp_path, tmp_path / kind):
+        read = open_predictions(folder)[0].read("a")
+        kept = 65535 * step > DEPTH
+        assert read[kept] == pytest.approx(DEPTH[kept], abs=0.5 * step)
+        assert (read[~kept] == 0).all()
 
 
-def test_an_export_goes_on_where_it_stopped(tmp_path):
-    first = PredictionExport.start(tmp_path, IDS, model="net", metric=False)
-    first.write(IDS[1], DEPTH)
-    with pytest.raises(ValueError, match=r"unfinished export without 2 of them: 'day/.*', 'three'"):
+def test_the_most_complete_output_is_read_then_the_most_exact(tmp_path):
+    write_predictions(tmp_path, dict.fromkeys(IDS, DEPTH), kinds=("millimetres", "kitti", "npy"))
+    assert open_predictions(tmp_path)[0].folder == tmp_path / "npy"
+    depth_path(tmp_path, IDS[1]).unlink()
+    assert open_predictions(tmp_path)[0].folder == tmp_path / "kitti"
+
+
+def test_pictures_alone_are_no_predictions(tmp_path):
+    write_predictions(tmp_path, {})
+    (tmp_path / "colour").mkdir()
+    cv2.imwrite(str(tmp_path / "colour" / "a.png"), np.zeros((4, 4, 3), np.uint8))
+    with pytest.raises(FileNotFoundError, match="predict` again, with npy among its --outputs"):
         open_predictions(tmp_path)
-    second = PredictionExport.start(tmp_path, IDS, model="net", metric=False)
-    assert second.pending == (IDS[0], IDS[2])
-    for image_id in second.pending:
-        second.write(image_id, DEPTH)
-    assert second.pending == ()
-    _, manifest = open_predictions(tmp_path)
-    assert manifest is not None
-    assert not manifest.metric
 
 
-def test_another_export_is_not_mixed_in(tmp_path):
-    exported(tmp_path)
-    with pytest.raises(ValueError, match="got one of model 'net', 3 images, npy; choose another"):
-        PredictionExport.start(tmp_path, IDS, model="other net", metric=True)
+def test_predictions_of_others_need_no_record(tmp_path):
+    (tmp_path / "npy").mkdir()
+    np.save(tmp_path / "npy" / "0002.npy", DEPTH)
+    depths, settings = open_predictions(tmp_path)
+    assert settings is None
+    assert depths.ids == ("npy/0002",)
+    assert open_predictions(tmp_path / "npy")[1] is None
 
 
-def test_png_needs_metres(tmp_path):
-    with pytest.raises(ValueError, match="expected metres for 16-bit PNG"):
-        PredictionExport.start(tmp_path, IDS, model="net", metric=False, format="png")
+def test_a_wrong_divide_is_not_believed(tmp_path):
+    write_predictions(tmp_path, {"a": DEPTH}, kinds=("kitti",))
+    with pytest.raises(ValueError, match="written with divide=256, not 1000"):
+        open_predictions(tmp_path, divide=1000)[0].read("a")
+    assert open_predictions(tmp_path, divide=256)[0].read("a")[0, 0] == 0.5
 
 
-@pytest.mark.parametrize("value", [0.0, -1.0, np.nan])
-def test_depth_that_is_none_is_not_written(tmp_path, value):
-    export = PredictionExport.start(tmp_path, IDS, model="net", metric=True)
-    with pytest.raises(ValueError, match="positive depth for 'three'"):
-        export.write("three", np.array([[1.0, value]]))
-    with pytest.raises(ValueError, match="one of the 3 announced ids, got 'four'"):
-        export.write("four", DEPTH)
-    assert export.pending == IDS
+def test_truth_knows_its_divide_and_is_kittis_otherwise(tmp_path):
+    write_predictions(tmp_path, {"ours": DEPTH}, kinds=("millimetres",))
+    cv2.imwrite(str(tmp_path / "theirs.png"), np.full((2, 2), 512, np.uint16))
+    truth = open_truth(tmp_path)
+    assert truth.read("millimetres/ours")[0, 0] == 0.5
+    assert truth.read("theirs")[0, 0] == 2
+    assert open_truth(tmp_path, divide=512).read("theirs")[0, 0] == 1
 
 
-def test_predictions_of_others_need_no_manifest(tmp_path):
-    np.save(tmp_path / "0002.npy", DEPTH)
-    depths, manifest = open_predictions(tmp_path)
-    assert manifest is None
-    assert depths.ids == ("0002",)
-
-
-def test_a_wrong_unit_is_not_believed(tmp_path):
-    exported(tmp_path, "png")
-    with pytest.raises(ValueError, match=r"expected divide=256 as in .*, got 1000"):
-        open_predictions(tmp_path, divide=1000)
-    assert open_predictions(tmp_path, divide=256)[0].divide == 256
-
-
-@pytest.mark.parametrize("text", ["{}", "[]", "not json"])
-def test_a_broken_manifest_is_named(tmp_path, text):
-    (tmp_path / MANIFEST).write_text(text)
-    with pytest.raises(ValueError, match=r"metric, model, format and ids in .*predictions\.json"):
+@pytest.mark.parametrize("text", ["{}", "[]", "not json", '{"metric": true, "ids": []}'])
+def test_a_broken_record_is_named(tmp_path, text):
+    (tmp_path / RECORD).write_text(text)
+    with pytest.raises(ValueError, match=r"predictions\.json: expected the record of a `leadline"):
         open_predictions(tmp_path)
+
+
+def test_the_record_says_the_unit(tmp_path):
+    write_predictions(tmp_path, {"a": DEPTH})
+    assert json.loads((tmp_path / RECORD).read_text())["settings"]["unit"] == "metre"

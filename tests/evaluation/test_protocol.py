@@ -4,13 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leadline.evaluation.protocol import (
-    EIGEN,
-    GARG,
-    PROTOCOLS,
-    named_protocol,
-    resized_depth,
-)
+from leadline.evaluation.protocol import PROTOCOLS, named_protocol, resized_depth
+from leadline.metrics.crop import EIGEN, GARG
 
 # Height, width: the five sizes of KITTI raw, with the bounds that published code arrives at.
 GARG_BOUNDS = {
@@ -114,6 +109,53 @@ def test_resizing_is_not_a_resize_of_depth():
 def test_depth_of_the_right_size_is_left_alone():
     depth = np.array([[0.0, np.inf, 3.0]])
     assert (resized_depth(depth, 1, 3) == depth).all()
+
+
+def slow_resize_with_holes(depth, height, width):
+    """Bilinear in inverse depth where no pixel that has a share is missing, else the nearest."""
+    out = np.zeros((height, width))
+    dense = 1 / slow_bilinear(1 / np.where(depth > 0, depth, 1), height, width)
+    holes = slow_bilinear((depth == 0).astype(float), height, width)
+    for y, x in np.ndindex(out.shape):
+        row = int((y + 0.5) * depth.shape[0] / height)
+        column = int((x + 0.5) * depth.shape[1] / width)
+        out[y, x] = depth[row, column] if holes[y, x] > 1e-9 else dense[y, x]
+    return out
+
+
+@given(
+    st.integers(2, 7), st.integers(2, 7), st.integers(1, 12), st.integers(1, 12), st.integers(0, 9)
+)
+def test_missing_pixels_do_not_bleed_into_their_neighbours(h, w, height, width, seed):
+    rng = np.random.default_rng(seed)
+    depth = rng.uniform(1, 50, (h, w)) * (rng.random((h, w)) < 0.7)
+    found = resized_depth(depth, height, width)
+    assert found == pytest.approx(slow_resize_with_holes(depth, height, width), rel=1e-5)
+    present = depth[depth > 0]
+    if present.size:
+        kept = found[found > 0]
+        assert (kept >= present.min() * (1 - 1e-9)).all()
+        assert (kept <= present.max() * (1 + 1e-9)).all()
+
+
+def test_one_missing_pixel_stays_one():
+    depth = np.full((8, 8), 10.0)
+    depth[4, 4] = 0
+    found = resized_depth(depth, 32, 32)
+    assert (found == 0).sum() == 16
+    assert found[found > 0] == pytest.approx(10)
+
+
+def test_dense_predictions_are_resized_as_ever():
+    depth = np.random.default_rng(3).uniform(1, 50, (19, 31))
+    expected = 1 / cv2.resize(1 / depth, (124, 37), interpolation=cv2.INTER_LINEAR)
+    assert (resized_depth(depth, 37, 124) == expected).all()
+
+
+def test_every_protocol_names_its_truth():
+    wanted = {name: protocol.truth for name, protocol in PROTOCOLS.items()}
+    eigen = dict.fromkeys(("eigen", "eigen_50", "eigen_own_crop"), "eigen")
+    assert wanted == eigen | {"improved": "improved", "none": "any"}
 
 
 def test_infinitely_far_and_missing_survive_a_resize():

@@ -1,15 +1,18 @@
 import io
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
+from prediction_folders import SETTINGS, depth_path, write_predictions
 from rich.console import Console
 
+from leadline.data.prediction_record import RECORD
 from leadline.evaluation.alignment import Alignment
 from leadline.evaluation.depth_folder import DepthFolder
+from leadline.evaluation.guesses import honest_guesses
 from leadline.evaluation.pixels import scored_pixels
-from leadline.evaluation.predictions import PredictionExport
 from leadline.evaluation.protocol import named_protocol
 from leadline.evaluation.results import Evaluation
 from leadline.evaluation.score import score, score_folders
@@ -24,19 +27,20 @@ IDS = ("0001", "0002", "0003")
 def folders(tmp_path):
     """Three truths on a slope with holes; noisy predictions twice as near, of half the size."""
     rng = np.random.default_rng(7)
-    export = PredictionExport.start(tmp_path / "predictions", IDS, model="net", metric=True)
+    predicted = {}
     (tmp_path / "truth").mkdir()
     for image_id in IDS:
         slope = np.repeat(np.geomspace(90, 2, SIZE[0])[:, None], SIZE[1], axis=1)
         truth = slope * rng.uniform(0.8, 1.2, SIZE) * (rng.random(SIZE) < 0.5)
         np.save(tmp_path / "truth" / f"{image_id}.npy", truth)
-        export.write(image_id, slope[1::2, 1::2] / 2 * rng.uniform(0.9, 1.1, (20, 30)))
+        predicted[image_id] = slope[1::2, 1::2] / 2 * rng.uniform(0.9, 1.1, (20, 30))
+    write_predictions(tmp_path / "predictions", predicted)
     return tmp_path
 
 
 def slow_row(folders, image_id, scaling):
     truth = np.load(folders / "truth" / f"{image_id}.npy")
-    depth = np.load(folders / "predictions" / f"{image_id}.npy").astype(float)
+    depth = np.load(depth_path(folders / "predictions", image_id)).astype(float)
     depth = 1 / cv2.resize(1 / depth, (SIZE[1], SIZE[0]))
     top, bottom, left, right = (
         int(f * n)
@@ -120,7 +124,7 @@ def test_an_uncropped_protocol_survives_the_disk(folders, tmp_path):
 )
 def test_metres_are_claimed_only_where_they_are(folders, metric, alignment, statement):
     evaluation = score(
-        DepthFolder.open(folders / "predictions"),
+        DepthFolder.open(folders / "predictions" / "npy"),
         DepthFolder.open(folders / "truth"),
         named_protocol("eigen"),
         Alignment.parse(alignment),
@@ -177,12 +181,12 @@ def test_the_median_is_taken_before_the_clamp():
     prediction = np.array([[10.0, 200.0, 200.0, 200.0, 200.0]])
     pixels = scored_pixels(prediction, truth, named_protocol("improved"), Alignment("median"))
     assert pixels is not None
-    assert pixels.ratio == pytest.approx(0.2)
+    assert pixels.ratio() == pytest.approx(0.2)
     assert pixels.prediction == pytest.approx([2, 40, 40, 40, 40])
 
 
 def test_infinitely_far_needs_a_cap(folders):
-    path = folders / "predictions" / "0001.npy"
+    path = depth_path(folders / "predictions", "0001")
     depth = np.load(path)
     depth[-3, 5] = np.inf
     np.save(path, depth)
@@ -193,38 +197,77 @@ def test_infinitely_far_needs_a_cap(folders):
         score_folders(folders / "predictions", folders / "truth", protocol="none")
 
 
-def test_mirrored_predictions_are_blended(folders):
-    mirrored = folders / "mirrored"
-    export = PredictionExport.start(mirrored, IDS, model="net", metric=True)
-    for image_id in IDS:
-        depth = np.load(folders / "predictions" / f"{image_id}.npy")
-        export.write(image_id, depth[:, ::-1])
-    plain = score_folders(folders / "predictions", folders / "truth")
-    same = score_folders(folders / "predictions", folders / "truth", flipped=mirrored)
-    # Single precision is all that separates a blend of two equal maps from the map itself.
-    assert same.mean.as_row() == pytest.approx(plain.mean.as_row(), rel=1e-6)
-    assert same.flip
-    np.save(mirrored / "0001.npy", np.load(folders / "predictions" / "0001.npy") * 2)
-    other = score_folders(folders / "predictions", folders / "truth", flipped=mirrored)
-    assert other.rows[0].ratio < 0.9 * plain.rows[0].ratio
-    assert other.rows[1:] == same.rows[1:]
-
-
 def test_a_missing_prediction_stops_the_scoring(folders):
-    (folders / "predictions" / "predictions.json").unlink()
-    (folders / "predictions" / "0003.npy").unlink()
+    depth_path(folders / "predictions", "0003").unlink()
     with pytest.raises(
         ValueError, match="a prediction for every truth, got none for 1 of 3: '0003'"
     ):
         score_folders(folders / "predictions", folders / "truth")
 
 
-def test_settings_of_predictions_come_from_their_export(folders):
+def test_only_the_truths_that_are_asked_for_count(folders):
+    whole = score_folders(folders / "predictions", folders / "truth")
+    depth_path(folders / "predictions", "0003").unlink()
+    part = score_folders(folders / "predictions", folders / "truth", only={"0001", "0002"})
+    assert part.rows == whole.rows[:2]
+    assert part.guesses != whole.guesses
+
+
+def test_settings_of_predictions_come_from_their_record(folders):
     evaluation = score_folders(folders / "predictions", folders / "truth")
-    assert (evaluation.model, evaluation.metric) == ("net", True)
-    (folders / "predictions" / "predictions.json").unlink()
+    assert (evaluation.model, evaluation.metric) == ("net 0123456789ab", True)
+    assert evaluation.settings()["flip"] == "none"
+    depths = {image_id: np.ones((2, 2)) for image_id in IDS}
+    write_predictions(folders / "flipped", depths, replace(SETTINGS, flip=True, metric=False))
+    evaluation = score_folders(folders / "flipped", folders / "truth")
+    assert (evaluation.flip, evaluation.metric) == (True, False)
+    assert evaluation.settings()["flip"] == "blended with the mirrored picture"
+    (folders / "predictions" / RECORD).unlink()
+    evaluation = score_folders(folders / "predictions" / "npy", folders / "truth")
+    assert (evaluation.model, evaluation.metric, evaluation.flip) == ("npy", None, None)
+    assert evaluation.settings()["flip"] == "not stated"
+
+
+def test_truth_of_anyone_is_named_by_its_folder(folders):
     evaluation = score_folders(folders / "predictions", folders / "truth")
-    assert (evaluation.model, evaluation.metric) == ("predictions", None)
+    assert evaluation.truth == f"depth maps as they are in {folders / 'truth'}"
+    assert evaluation.settings()["truth"] == evaluation.truth
+
+
+def test_a_median_is_needed_by_median_scaling_alone(folders):
+    path = depth_path(folders / "predictions", "0002")
+    mostly_missing = np.load(path)
+    mostly_missing[:, 4:] = 0
+    np.save(path, mostly_missing)
+    for alignment in ("none", 2):
+        evaluation = score_folders(folders / "predictions", folders / "truth", alignment=alignment)
+        assert [row.ratio is None for row in evaluation.rows] == [False, True, False]
+        ratios = [row.ratio for row in evaluation.rows if row.ratio is not None]
+        assert evaluation.median_ratio == pytest.approx(np.mean(ratios))
+        evaluation.save(folders / "results.json")
+        assert Evaluation.load(folders / "results.json") == evaluation
+    with pytest.raises(ValueError, match="image '0002': expected a prediction whose median"):
+        score_folders(folders / "predictions", folders / "truth", alignment="median")
+
+
+def test_scores_can_be_told_where_nothing_has_a_median(folders):
+    for image_id in IDS:
+        np.save(depth_path(folders / "predictions", image_id), np.zeros((20, 30)))
+    evaluation = score_folders(folders / "predictions", folders / "truth")
+    assert evaluation.ratios == []
+    assert evaluation.settings()["scale"].startswith("unknown: in no image")
+    evaluation.save(folders / "results.json")
+
+
+def test_no_median_is_computed_for_what_needs_none(monkeypatch):
+    def refuse(*_):
+        raise AssertionError("nobody needs a median here")
+
+    monkeypatch.setattr("leadline.evaluation.pixels.median_ratio", refuse)
+    monkeypatch.setattr("leadline.evaluation.guesses.median_ratio", refuse)
+    truth = np.full((4, 4), 2.0)
+    assert scored_pixels(truth, truth, named_protocol("none"), Alignment("factor", 2)) is not None
+    assert honest_guesses([truth], named_protocol("none"))
 
 
 def test_rows_hold_plain_numbers(folders):

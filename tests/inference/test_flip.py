@@ -4,7 +4,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from leadline.evaluation.matched import blended_depth
 from leadline.inference.flip import blend_flipped
 
 maps = st.tuples(st.integers(1, 4), st.integers(2, 60)).flatmap(
@@ -52,9 +51,3 @@ def test_borders_come_from_the_side_that_sees_them():
 def test_sizes_must_agree():
     with pytest.raises(ValueError, match="two predictions of one size"):
         blend_flipped(np.ones((2, 4)), np.ones((2, 5)))
-
-
-def test_depth_is_blended_as_inverse_depth():
-    near, far = np.full((1, 101), 2.0), np.full((1, 101), np.inf)
-    assert blended_depth(near, far)[0, 50] == pytest.approx(4)
-    assert np.isinf(blended_depth(far, far)).all()

@@ -16,9 +16,9 @@ from small_models import (
 )
 
 from leadline.colour import DepthScale, colour_depth
+from leadline.data.prediction_record import RECORD, Output
 from leadline.inference.model_folder import CONFIG
 from leadline.inference.predict_files import PredictionSummary, default_outputs, predict_files
-from leadline.inference.prediction_folder import MANIFEST, Output
 from leadline.inference.predictor import DepthPredictor
 
 NAMES = ["a.png", "b.jpg", "trip/a.png", "trip/c.png"]
@@ -102,7 +102,7 @@ def test_an_interrupted_run_goes_on_and_keeps_what_it_had(
         run(out, progress=interrupt)
     before = files_below(out)
     assert len([name for name in before if name.startswith("npy/")]) == 2
-    times = {name: (out / name).stat().st_mtime_ns for name in before if name != MANIFEST}
+    times = {name: (out / name).stat().st_mtime_ns for name in before if name != RECORD}
     summary = run(out)
     assert (summary.written, summary.kept) == (2, 2)
     assert {name: (out / name).stat().st_mtime_ns for name in times} == times
@@ -172,7 +172,7 @@ def test_what_nobody_knows_the_origin_of_is_not_kept_as_ours(
     (out / "npy").mkdir(parents=True)
     with pytest.raises(ValueError, match=r"is there without predictions\.json"):
         predict_files(ramp, model_folder, inputs, out, ["npy"])
-    (out / MANIFEST).write_text(json.dumps({"ids": []}))
+    (out / RECORD).write_text(json.dumps({"ids": []}))
     with pytest.raises(ValueError, match="expected the record of a `leadline predict`"):
         predict_files(ramp, model_folder, inputs, out, ["npy"])
 
@@ -200,7 +200,7 @@ def test_depth_without_a_unit_is_not_written_as_metres(
         predict_files(mono, folder, [str(photographs)], out, ["millimetres", "npy"])
     assert not out.exists()
     predict_files(mono, folder, [str(photographs / "a.png")], out, default_outputs(metric=False))
-    settings = json.loads((out / MANIFEST).read_text())["settings"]
+    settings = json.loads((out / RECORD).read_text())["settings"]
     assert (settings["metric"], settings["unit"]) == (False, "arbitrary")
 
 

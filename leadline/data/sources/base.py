@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float32, Float64
@@ -16,6 +17,11 @@ from leadline.types import Offset
 
 SIDES = ("l", "r")
 """Cameras of a rig as split files spell them, in the order of the rig's table."""
+WantedTruth = Literal["any", "eigen", "improved"]
+"""Truth as the classic Eigen protocol has it, KITTI's accumulated maps, or whatever there is."""
+FORWARD_SWEEPS = "LiDAR sweeps, distance forward of the scanner"
+ACCUMULATED_MAPS = "KITTI's accumulated LiDAR maps"
+"""What `Source.truth_kind` says of truth that is just what is wanted."""
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -145,11 +151,21 @@ class Source(ABC):
         left_to_right = rig[1].rig_to_camera @ np.linalg.inv(rig[0].rig_to_camera)
         return abs(float(left_to_right[0, 3]))
 
-    def has_depth(self, frame: FrameId) -> bool:
+    def has_depth(self, frame: FrameId, wanted: WantedTruth = "any") -> bool:
         """Whether `true_depth` will find something."""
-        return False
+        return self.truth_kind(frame, wanted) is not None
 
-    def true_depth(self, frame: FrameId) -> Float32[np.ndarray, "h w"] | None:
+    def truth_kind(self, frame: FrameId, wanted: WantedTruth = "any") -> str | None:
+        """What `true_depth` will read, as a report may print it; None where there is nothing.
+
+        Where `eigen` is wanted and there are no sweeps it is another truth; `improved` is
+        `ACCUMULATED_MAPS` or nothing.
+        """
+        return None
+
+    def true_depth(
+        self, frame: FrameId, wanted: WantedTruth = "any"
+    ) -> Float32[np.ndarray, "h w"] | None:
         """Measured depth in metres at native size, 0 = none; None where nothing was measured."""
         return None
 

@@ -2,16 +2,18 @@
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from jaxtyping import Float64
 
-from leadline.data.images import image_size, list_images
+from leadline.data.images import image_size, list_images, natural_key
+from leadline.data.prediction_record import RECORD
 from leadline.data.sources.base import FrameId, RigCamera, Source
 from leadline.data.sources.camera_file import CAMERA_FILE, EXAMPLE, CameraFile, read_camera_file
+from leadline.types import STEREO
 
 _SIDE_FOLDERS = (("left", "right"), ("image_02", "image_03"), ("image_2", "image_3"))
 _HINT_FOLDERS = ("left", "right")
@@ -20,8 +22,8 @@ _HINT_FOLDERS = ("left", "right")
 @dataclass(frozen=True, eq=False, slots=True)
 class _Sequence:
     camera: CameraFile
-    images: tuple[tuple[Path, ...], ...]
-    """images[camera][index]"""
+    images: tuple[tuple[Path | None, ...], ...]
+    """images[camera][index]; None where only the other camera took one."""
     times: Float64[np.ndarray, "_"] | None
 
 
@@ -31,11 +33,12 @@ class ImageFolder(Source):
     Sub-folders are sequences; the nearest `camera.yaml` upwards holds for each. Frames are
     numbered from 0 in natural order of their names, `every` n-th of them is selected, and
     neighbours are counted among the selected ones: for a video so fast that the camera hardly moves
-    from frame to frame.
+    from frame to frame. An image without a partner keeps its place in time, and is a frame without
+    one; whether an image can be read, and is of the camera's size, is seen when frames are chosen.
 
     Raises:
         FileNotFoundError: no folder, no images, no camera file.
-        ValueError: one line for whatever else is wrong with the camera file or the images.
+        ValueError: one line for whatever else is wrong with the camera file, or with all images.
     """
 
     def __init__(self, root: str | Path, every: int = 1) -> None:
@@ -52,24 +55,48 @@ class ImageFolder(Source):
                 f"{root}: expected images in left/ and right/, in one folder or in sub-folders, "
                 "and found none; give the folder that holds them"
             )
+        images = {folder: [list_images(side) for side in sides] for folder, sides in found.items()}
+        self._empty = [folder for folder, listed in images.items() if not any(listed)]
+        if len(self._empty) == len(found):
+            raise FileNotFoundError(
+                f"{found[self._empty[0]][0]}: expected images, found an empty folder; fill it"
+            )
         self._content = {
             _sequence_name(self.root, folder): _read_sequence(
-                folder, cameras.nearest(folder), sides
+                folder, cameras.nearest(folder), listed
             )
-            for folder, sides in found.items()
+            for folder, listed in images.items()
+            if any(listed)
         }
         super().__init__(
             FrameId(name, index, camera)
             for name, sequence in self._content.items()
-            for camera, images in enumerate(sequence.images)
-            for index in range(0, len(images), every)
+            for camera, paths in enumerate(sequence.images)
+            for index in range(0, len(paths), every)
+            if paths[index] is not None
         )
 
     def image_path(self, frame: FrameId) -> Path:
-        return self._content[frame.sequence].images[frame.camera][frame.index]
+        path = self._content[frame.sequence].images[frame.camera][frame.index]
+        if path is None:
+            raise FileNotFoundError(f"{frame}: expected an image, found none")
+        return path
 
-    def size(self, frame: FrameId) -> tuple[int, int]:
-        return self._content[frame.sequence].camera.size
+    def remarks(self) -> tuple[str, ...]:
+        alone = [frame for frame in self.frames if self._lacks_partner(frame)]
+        lines = []
+        if alone:
+            lines.append(
+                f"{len(alone)} of {len(self.frames)} images without a partner in the other camera, "
+                f"first: {self.image_path(alone[0])}"
+            )
+        if self._empty:
+            lines.append(f"{len(self._empty)} sequences without images, first: {self._empty[0]}")
+        return tuple(lines)
+
+    def _lacks_partner(self, frame: FrameId) -> bool:
+        pair = len(self._content[frame.sequence].images) == 2
+        return pair and self.neighbour(frame, STEREO) is None
 
     def hint_path(self, frame: FrameId) -> PurePosixPath:
         name = f"{self.image_path(frame).stem}.png"
@@ -136,7 +163,7 @@ def _is_no_sequence(folder: Path) -> bool:
 
 
 def _is_output(folder: Path) -> bool:
-    return (folder / "predictions.json").is_file()
+    return (folder / RECORD).is_file()
 
 
 def _side_folders(folder: Path, camera: CameraFile | None) -> tuple[Path, ...]:
@@ -154,47 +181,37 @@ def _sequence_name(root: Path, folder: Path) -> str:
     return folder.relative_to(root).as_posix()
 
 
-def _read_sequence(folder: Path, camera: CameraFile, sides: tuple[Path, ...]) -> _Sequence:
-    images = tuple(tuple(list_images(side)) for side in sides)
-    for side, paths in zip(sides, images, strict=True):
-        if not paths:
-            raise FileNotFoundError(f"{side}: expected images, found an empty folder; fill it")
-    if len(images) == 2:
-        if camera.baseline is None:
-            raise ValueError(
-                f"{camera.path}: expected 'baseline' in metres for the stereo pair {sides[0]} and "
-                f"{sides[1]}, got none; add e.g. 'baseline: 0.54'"
-            )
-        images = _paired(images[0], images[1])
-    _check_sizes(camera, images)
+def _read_sequence(folder: Path, camera: CameraFile, listed: Sequence[list[Path]]) -> _Sequence:
+    if all(listed) and len(listed) == 2 and camera.baseline is None:
+        raise ValueError(
+            f"{camera.path}: expected 'baseline' in metres for the stereo pair "
+            f"{listed[0][0].parent} and {listed[1][0].parent}, got none; add e.g. 'baseline: 0.54'"
+        )
+    images: tuple[tuple[Path | None, ...], ...]
+    images = _paired(*listed) if len(listed) == 2 else (tuple(listed[0]),)
+    _check_camera(camera, [path for paths in listed for path in paths])
     return _Sequence(camera, images, _read_times(folder, camera, len(images[0])))
 
 
-def _paired(left: tuple[Path, ...], right: tuple[Path, ...]) -> tuple[tuple[Path, ...], ...]:
-    """Both sides in the left one's order, partners found by name, else by the names' last
-    number.
-    """
+def _paired(left: list[Path], right: list[Path]) -> tuple[tuple[Path | None, ...], ...]:
+    """Both sides moment by moment, partners found by name, else by the names' last number."""
     for key in (_stem, _last_number):
         lefts, rights = _by_key(left, key), _by_key(right, key)
-        if len(lefts) == len(left) and len(rights) == len(right) and lefts.keys() & rights.keys():
+        unique = len(lefts) == len(left) and len(rights) == len(right)
+        if unique and (lefts.keys() & rights.keys() or not left or not right):
             break
     else:
         raise ValueError(
             f"{left[0]}, {right[0]}: expected partners of one name or number in both folders, "
             "and found none; name the two images of a pair alike"
         )
-    for mine, theirs, paths in ((lefts, rights, right), (rights, lefts, left)):
-        alone = [path for name, path in mine.items() if name not in theirs]
-        if alone:
-            raise ValueError(
-                f"{alone[0]}: expected a partner in {paths[0].parent}, found none "
-                f"({len(left)} left, {len(right)} right images; {len(alone)} alone here); "
-                "add it or remove the image"
-            )
-    return left, tuple(rights[name] for name in lefts)
+    moments = list(lefts)
+    if rights.keys() - lefts.keys():
+        moments = sorted({*lefts, *rights}, key=lambda moment: natural_key(Path(moment)))
+    return tuple(map(lefts.get, moments)), tuple(map(rights.get, moments))
 
 
-def _by_key(paths: tuple[Path, ...], key: Callable[[Path], str]) -> Mapping[str, Path]:
+def _by_key(paths: list[Path], key: Callable[[Path], str]) -> Mapping[str, Path]:
     return {key(path): path for path in paths}
 
 
@@ -207,21 +224,23 @@ def _last_number(path: Path) -> str:
     return str(int(numbers[-1])) if numbers else path.stem
 
 
-def _check_sizes(camera: CameraFile, images: tuple[tuple[Path, ...], ...]) -> None:
-    first = images[0][0]
-    size = image_size(first)
-    if size != camera.size:
+def _check_camera(camera: CameraFile, images: Iterable[Path]) -> None:
+    """Complain of a camera file that belongs to none of the images."""
+    others = []
+    for path in images:
+        try:
+            size = image_size(path)
+        except (ValueError, OSError):
+            continue
+        if size == camera.size:
+            return
+        others.append((path, size))
+    if others:
+        first, size = others[0]
         raise ValueError(
             f"{camera.path}: says {camera.size[1]}x{camera.size[0]}, but {first} has "
             f"{size[1]}x{size[0]} pixels; give K, width and height of the images as they are"
         )
-    for path in (path for side in images for path in side):
-        other = image_size(path)
-        if other != size:
-            raise ValueError(
-                f"{path}: expected {size[1]}x{size[0]} pixels as {first}, got "
-                f"{other[1]}x{other[0]}; put images of another camera into a sequence of their own"
-            )
 
 
 def _read_times(folder: Path, camera: CameraFile, count: int) -> Float64[np.ndarray, "_"] | None:

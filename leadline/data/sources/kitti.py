@@ -7,9 +7,16 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from leadline.data.depth_files import read_depth
+from leadline.data.depth_files import KITTI_DIVIDE, read_depth
 from leadline.data.images import list_images
-from leadline.data.sources.base import FrameId, RigCamera, Source
+from leadline.data.sources.base import (
+    ACCUMULATED_MAPS,
+    FORWARD_SWEEPS,
+    FrameId,
+    RigCamera,
+    Source,
+    WantedTruth,
+)
 from leadline.data.sources.kitti_calibration import (
     CAMERA_FILE,
     COLOUR_CAMERAS,
@@ -25,9 +32,6 @@ Truth = Literal["first", "velodyne", "projected", "improved", "exact"]
 """Where true depth comes from: the exact depth of a synthetic world, LiDAR sweeps, LiDAR already
 projected, the accumulated truth of the depth benchmark, or the first of these that is there."""
 
-DEPTH_PNG_DIVIDE = 256
-"""Steps per metre in KITTI's own depth files."""
-
 _NAMES_SHOWN = 3
 IMAGE_FOLDERS = tuple(f"image_{number}" for number in COLOUR_CAMERAS)
 _TRUTH_PATHS = {
@@ -35,6 +39,12 @@ _TRUTH_PATHS = {
     "velodyne": "velodyne_points/data/{index:010d}.bin",
     "projected": "proj_depth/velodyne/{camera}/{index:010d}.npz",
     "improved": "proj_depth/groundtruth/{camera}/{index:010d}.png",
+}
+_TRUTH_WORDS = {
+    "exact": "exact depth of a synthetic world",
+    "velodyne": "LiDAR sweeps, depth along the camera's axis",
+    "projected": "LiDAR as it came projected",
+    "improved": ACCUMULATED_MAPS,
 }
 
 
@@ -70,6 +80,7 @@ class KittiRaw(Source):
             )
         super().__init__(self._paths)
         self._rigs: dict[str, tuple[RigCamera, ...] | None] = {}
+        self._damaged: list[str] = []
         self._lidars: dict[str, Float64[np.ndarray, "4 4"] | None] = {}
         self._motions: dict[tuple[str, int], DriveMotion] = {}
 
@@ -82,25 +93,35 @@ class KittiRaw(Source):
     def rig(self, sequence: str) -> tuple[RigCamera, ...] | None:
         date = _date(sequence)
         if date not in self._rigs:
-            there = (self.root / date / CAMERA_FILE).is_file()
-            self._rigs[date] = read_rig(self.root / date) if there else None
+            self._rigs[date] = self._read_rig(date)
         return self._rigs[date]
+
+    def _read_rig(self, date: str) -> tuple[RigCamera, ...] | None:
+        if not (self.root / date / CAMERA_FILE).is_file():
+            return None
+        try:
+            return read_rig(self.root / date)
+        except ValueError as error:
+            # The other dates can be used; `remarks` tells of this one.
+            self._damaged.append(str(error))
+            return None
 
     def remarks(self) -> tuple[str, ...]:
         drives = tuple(self.sequences)
         checks: tuple[tuple[str, Callable[[str], bool]], ...] = (
-            (f"no {CAMERA_FILE}: no intrinsics, no stereo pose", self._lacks_rig),
+            (f"no usable {CAMERA_FILE}: no intrinsics, no stereo pose", self._lacks_rig),
             ("no oxts: no speed", lambda drive: not (self.root / drive / "oxts").is_dir()),
             (f"no depth ({self.truth})", self._lacks_depth),
             (f"LiDAR sweeps without {LIDAR_FILE}: not usable", self._lacks_lidar_pose),
             ("one camera only: no stereo", self._lacks_pair),
         )
         lacking = [(text, [drive for drive in drives if is_so(drive)]) for text, is_so in checks]
-        return tuple(
+        lines = [
             f"{text} in {len(names)} of {len(drives)} drives ({_shortened(names)})"
             for text, names in lacking
             if names
-        )
+        ]
+        return (*lines, *self._damaged)
 
     def target_to_source(
         self, target: FrameId, source: FrameId
@@ -122,34 +143,33 @@ class KittiRaw(Source):
     def seconds(self, target: FrameId, source: FrameId) -> float:
         return self._motion(target).seconds(target.index, source.index)
 
-    def has_depth(self, frame: FrameId) -> bool:
-        return self._truth_file(frame) is not None
+    def truth_kind(self, frame: FrameId, wanted: WantedTruth = "any") -> str | None:
+        kind = self._truth(frame, wanted)
+        if kind is None:
+            return None
+        return FORWARD_SWEEPS if (kind, wanted) == ("velodyne", "eigen") else _TRUTH_WORDS[kind]
 
-    def true_depth(self, frame: FrameId) -> Float32[np.ndarray, "h w"] | None:
+    def true_depth(
+        self, frame: FrameId, wanted: WantedTruth = "any"
+    ) -> Float32[np.ndarray, "h w"] | None:
         """Measured depth along the camera's axis in metres at native size, 0 = none, or None.
+
+        Where `eigen` is wanted, sweeps come before all else, as the scanner's forward distance: see
+        `leadline.data.velodyne.eigen_depth`.
 
         Raises:
             ValueError: the file is damaged or not of the image's size.
         """
-        found = self._truth_file(frame)
-        if found is None:
+        kind = self._truth(frame, wanted)
+        if kind is None:
             return None
-        if found.suffix == ".bin":
-            return self._project(frame, found, camera_depth)
-        return self._read_truth(frame, found)
-
-    def eigen_depth(self, frame: FrameId) -> Float32[np.ndarray, "h w"] | None:
-        """Truth of the classic Eigen protocol, 0 = none, or None: the LiDAR's forward distance
-        (see `leadline.data.velodyne.eigen_depth`), else LiDAR as it came already projected.
-        """
-        sweep = self._path(frame, "velodyne")
-        if sweep.is_file() and self._lidar_to_rig(frame.sequence) is not None:
-            return self._project(frame, sweep, eigen_depth)
-        projected = self._path(frame, "projected")
-        return self._read_truth(frame, projected) if projected.is_file() else None
+        path = self._path(frame, kind)
+        if kind == "velodyne":
+            return self._project(frame, path, eigen_depth if wanted == "eigen" else camera_depth)
+        return self._read_truth(frame, path)
 
     def _read_truth(self, frame: FrameId, path: Path) -> Float32[np.ndarray, "h w"]:
-        depth = read_depth(path, divide=DEPTH_PNG_DIVIDE)
+        depth = read_depth(path, divide=KITTI_DIVIDE)
         if depth.shape != self.size(frame):
             raise ValueError(
                 f"{path}: expected depth of the image's size {self.size(frame)} (h, w), "
@@ -166,16 +186,19 @@ class KittiRaw(Source):
             raise ValueError(f"{sweep}: a LiDAR sweep needs {CAMERA_FILE} and {LIDAR_FILE}")
         return form(read_points(sweep), lidar_to_rig, projection(camera), self.size(frame))
 
-    def _truth_file(self, frame: FrameId) -> Path | None:
-        for kind in self._kinds():
-            path = self._path(frame, kind)
+    def _truth(self, frame: FrameId, wanted: WantedTruth) -> str | None:
+        """The first kind that is there of what is wanted."""
+        for kind in self._kinds(wanted):
             usable = kind != "velodyne" or self._lidar_to_rig(frame.sequence) is not None
-            if usable and path.is_file():
-                return path
+            if usable and self._path(frame, kind).is_file():
+                return kind
         return None
 
-    def _kinds(self) -> tuple[str, ...]:
-        return tuple(_TRUTH_PATHS) if self.truth == "first" else (self.truth,)
+    def _kinds(self, wanted: WantedTruth = "any") -> list[str]:
+        kinds = list(_TRUTH_PATHS) if self.truth == "first" else [self.truth]
+        if wanted == "improved":
+            return [kind for kind in kinds if kind == "improved"]
+        return sorted(kinds, key=lambda kind: wanted == "eigen" and kind != "velodyne")
 
     def _path(self, frame: FrameId, kind: str) -> Path:
         name = _TRUTH_PATHS[kind].format(index=frame.index, camera=IMAGE_FOLDERS[frame.camera])
