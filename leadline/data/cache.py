@@ -4,8 +4,10 @@ import hashlib
 import json
 import math
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
@@ -21,7 +23,7 @@ from torch import Tensor
 from leadline.data.hint_maps import load_hint
 from leadline.data.images import load_image
 from leadline.data.sources.base import SIDES, FrameId, Source
-from leadline.files import atomic_path
+from leadline.files import atomic_path, remove_leftovers
 
 FRAMES_PER_CHUNK = 256
 """94 MB at 640x192: few enough files, and little lost when a run is stopped."""
@@ -68,10 +70,9 @@ class SampleCache:
     w).
 
     One `.npy` per `FRAMES_PER_CHUNK` frame numbers of a camera, memory-mapped: 8-bit pixels (n 3 h
-    w), read in a thirtieth of the time of a JPEG of quality 95 at four times the size, or hints in
-    metres (n 1 h w, float32). The file's name holds a digest of the size, of the way of resizing
-    and of each original's length and time of change: what is stale is not found, and decoded
-    instead.
+    w), or hints in metres (n 1 h w, float32). It is larger than the files and saves their decoding
+    (benchmarks/loading.md). A file's name holds a digest of the size, of the way of resizing and
+    of each original's length and time of change: what is stale is not found, and decoded instead.
     """
 
     def __init__(
@@ -106,20 +107,20 @@ def fill_cache(
 
     `workers` threads share the work. A chunk is written whole or not at all, so that a stopped
     run goes on where it was and several runs may fill one folder; what a chunk replaces is removed,
-    so that each data set wants a folder of its own. Images found damaged by their head or end are
-    left out.
+    so that each data set wants a folder of its own. Damaged images and hints are left out.
 
     Raises:
         OSError: there is not enough space.
-        ValueError: an image or a hint proves damaged when it is decoded.
     """
     kinds = [_image_kind(source, size)]
     if hints is not None:
         kinds.append(_hint_kind(source, size, hints))
     chunks = [chunk for kind in kinds for chunk in _chunks(source, folder, size, kind)]
+    remove_leftovers(chunk.path.parent for chunk in chunks)
     todo = [chunk for chunk in chunks if not chunk.path.is_file()]
     _check_space(folder, sum(_bytes(chunk) for chunk in todo))
-    for _ in track(_run(todo, workers), description="resizing", total=len(todo)):
+    watched = sys.stdout.isatty()
+    for _ in track(_run(todo, workers), "resizing", len(todo), disable=not watched):
         pass
     written = sum(len(chunk.frames) for chunk in todo)
     return Filled(written, sum(len(chunk.frames) for chunk in chunks) - written)
@@ -167,7 +168,9 @@ def _row(rows: _Rows, frame: FrameId) -> Tensor | None:
     if place is None:
         return None
     path, row = place
-    return torch.from_numpy(np.array(_pixels(path)[row]))
+    values = np.array(_pixels(path)[row])
+    # Rows of nothing but 0 stand for files that could not be read: these are asked again.
+    return torch.from_numpy(values) if values.any() else None
 
 
 def _bytes(chunk: _Chunk) -> int:
@@ -189,10 +192,11 @@ def _write(chunk: _Chunk) -> None:
         shape = (len(chunk.frames), *kind.shape)
         rows = open_memmap(temporary, mode="w+", dtype=kind.dtype, shape=shape)
         for row, frame in enumerate(chunk.frames):
-            loaded = kind.load(frame)
-            if loaded is None:
-                raise ValueError(f"{kind.path(frame)}: was there and is gone; start again")
-            rows[row] = loaded.numpy()
+            # A file that proves damaged only now keeps its row of zeros: see `_row`.
+            with suppress(ValueError):
+                loaded = kind.load(frame)
+                if loaded is not None:
+                    rows[row] = loaded.numpy()
         rows.flush()
     _remove_stale(chunk.path)
 

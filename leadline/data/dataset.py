@@ -1,5 +1,6 @@
 """Frame id + offsets -> `Sample`: images at the training size and the geometry that fits them."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,9 @@ from leadline.data.sparse import scatter_depth
 from leadline.geometry.camera import resize_intrinsics
 from leadline.types import TARGET, Offset, Sample
 
+REPLACEMENTS = 7
+"""Frames tried in place of a damaged one; if they are damaged as well, something else is wrong."""
+
 
 @dataclass(frozen=True)
 class Extras:
@@ -36,7 +40,8 @@ class DepthDataset(Dataset[Sample]):
 
     Native sizes and cameras may differ from frame to frame. An item is asked for by a `Draw`
     (epoch, item); a bare number means epoch 0. What is random about it depends on (seed,
-    epoch, item) alone.
+    epoch, item) alone. A frame whose files prove damaged only now, in their middle, is told of once
+    per process, and the next one takes its place, always the same.
     """
 
     def __init__(
@@ -59,6 +64,7 @@ class DepthDataset(Dataset[Sample]):
         self.augmentation = augmentation or Augmentation(flip="none", jitter=False)
         self.cache = cache
         self.seed = seed
+        self._told: set[FrameId] = set()
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -66,7 +72,20 @@ class DepthDataset(Dataset[Sample]):
     def __getitem__(self, draw: Draw | int) -> Sample:
         epoch, item = (0, draw) if isinstance(draw, int) else draw
         generator = counted_generator(self.seed, epoch, item, Purpose.AUGMENTATION)
-        return augment(self.read(self.frames[item]), self.augmentation, generator)
+        return augment(self._read_or_replace(item), self.augmentation, generator)
+
+    def _read_or_replace(self, item: int) -> Sample:
+        complaints = []
+        for place in range(item, item + 1 + min(REPLACEMENTS, len(self) - 1)):
+            frame = self.frames[place % len(self)]
+            try:
+                return self.read(frame)
+            except (ValueError, FileNotFoundError) as error:
+                complaints.append(error)
+                if frame not in self._told:
+                    self._told.add(frame)
+                    print(f"leadline: left out {frame}: {error}", file=sys.stderr, flush=True)
+        raise complaints[0]
 
     def read(self, target: FrameId) -> Sample:
         """The sample of a target frame as it is on disk, nothing varied.

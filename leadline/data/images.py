@@ -83,7 +83,8 @@ def load_image(
     eighth, where that divides its sides and so leaves the pixel convention exact. A rotation noted
     by the camera is not applied: intrinsics belong to the sensor.
 
-    Departure: [monodepth2] resizes with PIL's Lanczos filter, which takes four times as long.
+    Departure: [monodepth2] resizes with PIL's Lanczos filter, which takes longer
+    (benchmarks/loading.md).
 
     Raises:
         FileNotFoundError: there is no such file.

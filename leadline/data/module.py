@@ -200,8 +200,31 @@ class DepthData(LightningDataModule):
         return apply_jitter(batch)
 
     def is_metric(self) -> bool:
-        """Whether what gives the scale, another calibrated camera, is among the sources."""
-        return STEREO in self.offsets and self.rig_summary().baseline is not None
+        """Whether the sources give the scale: another calibrated camera, or motion known in metres,
+        which is warped by in place of a predicted one.
+        """
+        if STEREO in self.offsets and self.rig_summary().baseline is not None:
+            return True
+        return self._knows_motion()
+
+    def _knows_motion(self) -> bool:
+        """Whether each sequence that is trained on knows the motion to a source in time; one of its
+        frames is asked.
+        """
+        frames = self.source.frames if self._train is None else self._train.frames
+        in_time = [offset for offset in self.offsets if offset.time != 0]
+        knows: dict[str, bool] = {}
+        for frame in frames:
+            if frame.sequence not in knows:
+                neighbours = [self.source.neighbour(frame, offset) for offset in in_time]
+                motions = [
+                    self.source.target_to_source(frame, other)
+                    for other in neighbours
+                    if other is not None
+                ]
+                if motions:
+                    knows[frame.sequence] = any(motion is not None for motion in motions)
+        return bool(knows) and all(knows.values())
 
     def rig_summary(self) -> RigSummary:
         """The typical camera and baseline of the source."""

@@ -1,14 +1,17 @@
 """Which frames can be used: what a recipe needs against what is on disk, before training starts."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
+from leadline.data.images import image_size
 from leadline.data.sources.base import FrameId, Source
 from leadline.types import TARGET, Offset
 
 _NAMES_SHOWN = 3
+_Read = TypeVar("_Read", FrameId, Path)
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,8 @@ class Selection:
 def select(source: Source, frames: Iterable[FrameId], needs: Needs) -> Selection:
     """The frames that have what is needed; the others are counted by reason.
 
-    Every image that will be read is looked at here by its head and its last bytes, so that a
-    damaged one is found now and not in the third epoch.
+    Every image and hint that will be read is looked at here by its head and its last bytes, so that
+    a damaged one is found now and not in the third epoch.
     """
     checks = _Checks(source, needs)
     kept: list[FrameId] = []
@@ -119,17 +122,10 @@ class _Checks:
     def _bad_image(self, frame: FrameId) -> tuple[str, str] | None:
         for other in self._present(frame).values():
             if other not in self._damage:
-                self._damage[other] = self._damage_of(other)
+                self._damage[other] = _complaint(self._source.size, other)
             damage = self._damage[other]
             if damage is not None:
                 return "unreadable image", damage
-        return None
-
-    def _damage_of(self, frame: FrameId) -> str | None:
-        try:
-            self._source.size(frame)
-        except (ValueError, OSError) as error:
-            return str(error)
         return None
 
     def _bad_camera(self, frame: FrameId) -> tuple[str, str] | None:
@@ -154,6 +150,9 @@ class _Checks:
             hint = self._needs.hints / self._source.hint_path(frame)
             if not hint.is_file():
                 return "no hint", str(hint)
+            damage = _complaint(image_size, hint)
+            if damage is not None:
+                return "unreadable hint", damage
             if self._source.baseline(frame.sequence) is None:
                 return "a hint but no baseline", ""
         return None
@@ -163,3 +162,11 @@ class _Checks:
             offset.time != 0 and not self._source.distance(frame, other) >= 0
             for offset, other in self._present(frame).items()
         )
+
+
+def _complaint(read: Callable[[_Read], object], what: _Read) -> str | None:
+    try:
+        read(what)
+    except (ValueError, OSError) as error:
+        return str(error)
+    return None

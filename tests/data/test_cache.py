@@ -1,12 +1,12 @@
 import os
 import pickle
-import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from data.tiny_trees import SEQUENCE, cut_short, write_drive, write_image, write_kitti
+from leftovers import leave_half_a_file
 
 from leadline.data import cache as cache_module
 from leadline.data.cache import Filled, SampleCache, fill_cache
@@ -151,7 +151,15 @@ def test_several_workers_write_the_same(source: KittiRaw, tmp_path: Path) -> Non
         )
 
 
-def test_damaged_images_are_left_out_or_named(tmp_path: Path) -> None:
+def test_what_a_killed_run_left_is_removed(source: KittiRaw, tmp_path: Path) -> None:
+    fill_cache(source, tmp_path / "c", HALF)
+    before = sorted((tmp_path / "c").rglob("*"))
+    leave_half_a_file(next(path for path in before if path.suffix == ".npy"))
+    assert fill_cache(source, tmp_path / "c", HALF).written == 0
+    assert sorted((tmp_path / "c").rglob("*")) == before
+
+
+def test_damaged_images_are_left_out(tmp_path: Path) -> None:
     root = write_drive(tmp_path / "kitti").parents[1]
     cut_short(root / SEQUENCE / "image_02/data/0000000001.png")
     source = KittiRaw(root)
@@ -160,9 +168,13 @@ def test_damaged_images_are_left_out_or_named(tmp_path: Path) -> None:
     data = bytearray(broken.read_bytes())
     data[len(data) // 2 : len(data) // 2 + 40] = bytes(40)
     broken.write_bytes(data)
-    with pytest.raises(ValueError, match=re.escape(str(broken))):
-        fill_cache(KittiRaw(root), tmp_path / "c", HALF)
-    assert not list((tmp_path / "c").rglob("*.part*"))
+    # One that is damaged in its middle is not looked into before it is decoded.
+    source = KittiRaw(root)
+    fill_cache(source, tmp_path / "c", HALF)
+    cache = SampleCache(source, tmp_path / "c", HALF)
+    absent = [frame for frame in source.frames if cache.image(frame) is None]
+    assert absent == [FrameId(SEQUENCE, 1, 0), FrameId(SEQUENCE, 1, 1)]
+    assert fill_cache(source, tmp_path / "c", HALF).written == 0
 
 
 def test_too_little_space_is_said_before_anything_is_written(

@@ -140,6 +140,34 @@ def test_the_rig_is_summed_up(source: KittiRaw, tmp_path: Path) -> None:
     assert bare.rig_summary() == (None, None)
 
 
+def write_poses(drive: Path, count: int) -> None:
+    """A straight drive, a metre a frame."""
+    rows = [f"1 0 0 0 0 1 0 0 0 0 1 {float(index)}" for index in range(count)]
+    for camera in ("image_02", "image_03"):
+        (drive / camera / "poses.txt").write_text("\n".join(rows) + "\n")
+
+
+def test_depth_is_metric_where_a_pair_or_known_motion_gives_the_scale(tmp_path: Path) -> None:
+    root = write_kitti(tmp_path, 5)
+    video = {"frames": [0, -1, 1], "val_share": 0}
+    write_poses(root / SEQUENCE, 5)
+
+    def known() -> KittiRaw:
+        return KittiRaw(root, temporal_poses=True)
+
+    assert ready(known()).is_metric()
+    assert not ready(KittiRaw(root), **video).is_metric()
+    data = ready(known(), **video)
+    assert data.is_metric()
+    batch = next(iter(data.train_dataloader()))
+    torch.testing.assert_close(batch.known_poses[Offset(1)][:, 2, 3], -torch.ones(2))
+    # A second drive without poses would be trained on by predicted motion, of any scale.
+    other = write_drive(root, 5, sequence=f"{DATE}/another")
+    assert not ready(known(), **video).is_metric()
+    write_poses(other, 5)
+    assert ready(known(), **video).is_metric()
+
+
 def test_hints_and_depth_reach_the_batch(source: KittiRaw, tmp_path: Path) -> None:
     hints = tmp_path / "hints"
     for frame in source.frames:

@@ -183,3 +183,36 @@ def test_an_image_that_breaks_later_is_named(tmp_path: Path) -> None:
         dataset.read(FRAME)
     with pytest.raises(FileNotFoundError, match=f"{DATE}/none 3 l: expected an image"):
         dataset.read(FrameId(f"{DATE}/none", 3))
+
+
+def damage_middle(path: Path) -> None:
+    """Head and end stay as they are: nothing but decoding finds it."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 40] = bytes(40)
+    path.write_bytes(data)
+
+
+def test_a_frame_damaged_in_its_middle_is_replaced_and_told_of_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = ImageFolder(write_rig(tmp_path))
+    frames = [frame for frame in source.frames if frame.camera == 0]
+    damage_middle(source.image_path(frames[2]))
+    dataset = DepthDataset(source, frames, (), HALF)
+    found = [dataset[Draw(epoch, 2)] for epoch in (0, 0, 5)]
+    assert [sample.id for sample in found] == [str(frames[0])] * 3
+    # Its randomness stays that of the item: no other item changes with it.
+    assert found[0].seed == found[1].seed != found[2].seed
+    assert found[0].seed != dataset[Draw(0, 0)].seed
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"leadline: left out {frames[2]}: {source.image_path(frames[2])}: expec")
+    with pytest.raises(ValueError, match="expected a whole image"):
+        dataset.read(frames[2])
+
+
+def test_where_nothing_is_left_the_first_complaint_stands(tmp_path: Path) -> None:
+    source = ImageFolder(write_rig(tmp_path))
+    for frame in source.frames:
+        damage_middle(source.image_path(frame))
+    with pytest.raises(ValueError, match=r"right/f0\.png: expected a whole image"):
+        DepthDataset(source, source.frames, (), HALF)[1]

@@ -52,6 +52,16 @@ def test_damaged_images_are_found_before_training(tmp_path: Path) -> None:
     assert len(select(source, source.frames, Needs(VIDEO, every_offset=False)).frames) == 5
 
 
+def test_damaged_hints_are_found_before_training(source: KittiRaw, tmp_path: Path) -> None:
+    hints = tmp_path / "hints"
+    for frame in source.frames:
+        write_disparity(hints / source.hint_path(frame), np.ones((8, 8), np.float32), {})
+    cut_short(hints / source.hint_path(source.frames[3]))
+    selection = select(source, source.frames, Needs(hints=hints))
+    assert selection.reasons() == {"unreadable hint": 1}
+    assert str(source.hint_path(source.frames[3])) in str(selection)
+
+
 def test_calibration_is_needed_or_not(tmp_path: Path) -> None:
     write_drive(tmp_path)
     source = KittiRaw(tmp_path)
