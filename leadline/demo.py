@@ -1,7 +1,8 @@
 """The whole chain on the synthetic world, for a newcomer's eyes: make, match, train, measure."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,13 +37,18 @@ SHOWN = 3
 """Frames of the test drive on the picture."""
 
 
+Progress = Callable[[int, int], None]
+ShowProgress = Callable[[str], AbstractContextManager[Progress]]
+
+
 @dataclass(frozen=True)
 class DemoSize:
     """How much of everything."""
 
     world: WorldSettings
     hint_size: tuple[int, int]
-    """(h, w) at which stereo pairs are matched."""
+    """(h, w) at which stereo pairs are matched: twice the images, where a disparity of whole pixels
+    is half as coarse."""
     overrides: tuple[str, ...] = ()
 
 
@@ -53,26 +59,40 @@ QUICK = DemoSize(
     WorldSettings(drives=3, frames=4, size=(160, 48), velodyne=False),
     hint_size=(96, 320),
     overrides=(
-        *("--data.height=48", "--data.width=160", "--data.batch_size=2"),
-        *("--run.epochs=1", "--data.workers=0"),
+        *("--data.height=32", "--data.width=96", "--data.batch_size=2"),
+        "--run.epochs=1",
     ),
 )
 
 
-def run_demo(out: Path, quick: bool = False) -> Evaluation:
-    """Run every stage in the folder `out`; a stage that was finished before is not done again."""
+@contextmanager
+def no_progress(what: str) -> Iterator[Progress]:
+    """Shows nothing."""
+    yield lambda done, total: None
+
+
+def run_demo(out: Path, quick: bool = False, progress: ShowProgress = no_progress) -> Evaluation:
+    """Run every stage in the folder `out`; a stage that was finished before is not done again.
+
+    `progress` opens a display for things of some name, which is then told (done, total).
+    """
     size = QUICK if quick else FULL
     console, start = Console(soft_wrap=True), time.monotonic()
     world, hints, run = out / "world", out / "hints", out / "run"
     console.rule("1 of 4  a stereo world")
-    console.print(str(generate(world, size.world)))
+    with progress("frames") as advance:
+        made = generate(world, size.world, progress=advance)
+    console.print(str(made))
     console.rule("2 of 4  hints from stereo matching")
     source = open_source(world)
     train, val, test = (
         read_split(world / "splits" / f"{name}.txt") for name in ("train", "val", "test")
     )
     method = HintMethod(size=size.hint_size)
-    console.print(str(generate_hints(source_jobs(source, [*train, *val]).jobs, hints, method)))
+    jobs = source_jobs(source, [*train, *val]).jobs
+    with progress("pairs") as advance:
+        matched = generate_hints(jobs, hints, method, progress=advance)
+    console.print(str(matched))
     console.rule("3 of 4  training")
     model = _train(world, hints, run, size.overrides)
     console.rule("4 of 4  evaluation on a drive that training never saw")
@@ -90,6 +110,7 @@ def run_demo(out: Path, quick: bool = False) -> Evaluation:
 def _train(world: Path, hints: Path, run: Path, overrides: Sequence[str]) -> Path:
     data = {
         "source": source_config(world),
+        "cache": str(run.parent / "cache"),
         "hints": str(hints),
         "train_split": str(world / "splits" / "train.txt"),
         "val_split": str(world / "splits" / "val.txt"),

@@ -23,7 +23,7 @@ from leadline.data.depth_files import write_depth
 from leadline.inference.model_folder import WEIGHTS
 from leadline.recipes import recipe_names, recipe_text
 from leadline.training.curves import read_curves
-from leadline.training.run import CURVES
+from leadline.training.run_folder import CURVES
 
 VERBS = ("demo", "synthetic", "hints", "recipes", "train", "evaluate", "predict")
 HELP_SECONDS = 1.0
@@ -125,9 +125,27 @@ def test_hints_are_made_and_kept(world: Path, tmp_path: Path) -> None:
     first = leadline(*words)
     assert first.code == 0
     assert "16 hints written" in first.out
-    assert "swapped" not in first.err
+    # Nobody watches: no bar is drawn.
+    assert first.err == ""
+    assert first.out.isascii()
     assert "0 hints written" in leadline(*words).out
     assert "16 were there" in leadline(*words).out
+
+
+def test_the_published_matchers_can_be_asked_for(world: Path, tmp_path: Path) -> None:
+    (tmp_path / "split.txt").write_text(". 0 l\n")
+    words = ("hints", world, "--split", tmp_path / "split.txt", "--width=192", "--height=96")
+    blocks_and_ranges = [f"{block}x{n}" for block in (1, 2, 3) for n in (64, 96, 128, 160)]
+    for more, matchers in (
+        (("--mode", "published", "--matchers", "published"), blocks_and_ranges),
+        (("--mode", "valid", "--matchers", "published"), blocks_and_ranges),
+        (("--mode", "single", "--setting", 2, 96), ["2x96"]),
+    ):
+        folder = tmp_path / f"{more[1]} {more[-1]}"
+        assert leadline(*words, "--out", folder, "--workers=1", *more).code == 0
+        method = json.loads((folder / "summary.json").read_text())["method"]
+        assert method["hints"] == more[1]
+        assert method["matchers"].split() == ["StereoSGBM", *matchers]
 
 
 def test_hints_of_swapped_sides_are_doubted(world: Path, tmp_path: Path) -> None:
@@ -212,17 +230,20 @@ def test_predictions_of_anyone_are_scored(
     for path in sorted((world / "left").iterdir()):
         write_depth(tmp_path / "truth" / f"{path.stem}.npz", np.full((32, 64), DEPTH, np.float32))
     means = []
-    for kind, more in (("npy", []), ("millimetres", ["--divide", 1000])):
+    for kind, more in (("npy", []), ("millimetres", ["--divide", 1000]), ("", [])):
         answer = leadline(
             *("evaluate", "--predictions", tmp_path / "out" / kind, "--truth", tmp_path / "truth"),
-            *("--out", tmp_path / kind, "--protocol", "none", "--scale", "median", *more),
+            *("--out", tmp_path / f"scores {kind}", "--protocol", "none", "--scale", "median"),
+            *more,
         )
         assert answer.code == 0, answer.err
-        assert (tmp_path / kind / "report.html").is_file()
-        results = json.loads((tmp_path / kind / "results.json").read_text())
+        assert (tmp_path / f"scores {kind}" / "report.html").is_file()
+        results = json.loads((tmp_path / f"scores {kind}" / "results.json").read_text())
+        assert (results["metric"], results["model"].split()[0]) == (True, "demo")
         assert len(results["rows"]) == 8
         means.append(results["mean"]["abs_rel"])
     assert means[0] == pytest.approx(means[1], abs=1e-3)
+    assert means[2] == means[0]
 
 
 def test_training_starts_from_given_weights(

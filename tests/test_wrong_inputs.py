@@ -6,7 +6,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import huggingface_hub
+import numpy as np
 import pytest
 import torch
 from commands import Answer, leadline
@@ -62,6 +64,31 @@ def test_a_mistake_costs_one_clear_line(
         assert text in answer.complaint
     assert {name: data for name, data in after.items() if name in before} == before
     assert not [name for name in after if ".part" in name]
+
+
+def test_a_few_bad_files_are_counted_and_the_rest_is_trained_on(desk: Desk) -> None:
+    rig = desk.rig(count=12)
+    (rig / "right" / "000001.png").unlink()
+    cv2.imwrite(str(rig / "left" / "000003.png"), np.zeros((50, 70, 3), np.uint8))
+    for path in (rig / "left" / "000005.png", hints_of(rig) / "right" / "000007.png"):
+        path.write_bytes(path.read_bytes()[:60])
+    hidden = rig / "left" / "000009.png"
+    data = bytearray(hidden.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 100] = bytes(100)
+    hidden.write_bytes(data)
+    answer = leadline(*desk.train(rig=rig))
+    assert answer.code == 0
+    for line in (
+        "1 of 23 images without a partner in the other camera, first: ",
+        "training: 13 of 19 frames can be used",
+        "1 skipped, no frame at stereo (.); first: . 1 l",
+        "2 skipped, image size differs from the calibration's (.); first: . 3 l: 70x50 instead",
+        "2 skipped, unreadable image (.); first: . 5 l: ",
+        "1 skipped, unreadable hint (.); first: . 7 r: ",
+    ):
+        assert line in answer.out
+    # What only decoding can tell is told when it is met.
+    assert re.search(r"leadline: left out \. 9 [lr]: .*left/000009\.png: expected", answer.err)
 
 
 @pytest.mark.parametrize(("verb", "kilobytes"), [("train", 200), ("train", 6000), ("hints", 200)])

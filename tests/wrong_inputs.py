@@ -104,40 +104,20 @@ def mistake(
 # The images and their camera.
 
 
-@mistake("a right image is missing", "left/000002.png: expected a partner in", "add it or remove")
+@mistake("the names of no two images agree", "expected partners of one name or number in both")
 def _(desk: Desk) -> Words:
     rig = desk.rig()
-    (rig / "right" / "000002.png").unlink()
+    for path in sorted((rig / "right").iterdir(), reverse=True):
+        path.rename(path.with_name(f"{path.stem}7.png"))
     return desk.train(rig=rig)
 
 
-@mistake("images of two sizes", "expected 64x32 pixels as", "got 70x50", "sequence of their own")
+@mistake("no image is whole", "(8 unreadable image)", "000000.png: expected a whole image")
 def _(desk: Desk) -> Words:
     rig = desk.rig()
-    cv2.imwrite(str(rig / "left" / "000002.png"), np.zeros((50, 70, 3), np.uint8))
+    for path in rig.glob("*/*.png"):
+        path.write_bytes(path.read_bytes()[:500])
     return desk.train(rig=rig)
-
-
-@mistake("an image that was cut short", "000002.png: expected a whole image", "copy it again")
-def _(desk: Desk) -> Words:
-    rig = desk.rig()
-    path = rig / "left" / "000002.png"
-    path.write_bytes(path.read_bytes()[:500])
-    return desk.train(rig=rig)
-
-
-@mistake(
-    "an image damaged in its middle, met by a worker in mid-epoch",
-    "000001.png: expected a whole image",
-    "copy it again",
-)
-def _(desk: Desk) -> Words:
-    rig = desk.rig()
-    path = rig / "left" / "000001.png"
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2 : len(data) // 2 + 100] = bytes(100)
-    path.write_bytes(data)
-    return desk.train("--data.workers=1", rig=rig)
 
 
 @mistake("photographs without camera.yaml", "expected a camera.yaml", "K: [[fx, 0, cx]")
@@ -205,12 +185,12 @@ def _(desk: Desk) -> Words:
     return desk.train(hints=desk.root / "other")
 
 
-@mistake("a damaged hint, met by a worker", "000001.png: damaged, truncated or no PNG")
+@mistake("no hint is whole", "(8 unreadable hint)", "000000.png: expected a whole image")
 def _(desk: Desk) -> Words:
     rig = desk.rig()
-    for path in hints_of(rig).rglob("000001.png"):
+    for path in hints_of(rig).rglob("*.png"):
         path.write_bytes(path.read_bytes()[:60])
-    return desk.train("--data.workers=1", rig=rig)
+    return desk.train(rig=rig)
 
 
 @mistake("--hints names no folder", "expected a folder of hints, found none")
@@ -218,11 +198,32 @@ def _(desk: Desk) -> Words:
     return desk.train(hints=desk.root / "nowhere")
 
 
-@mistake("hints of pairs without partners", "no stereo pairs to make hints of")
+@mistake(
+    "hints of a single camera",
+    "expected stereo pairs (left/ and right/",
+    "found 4 images without one of the other camera, first",
+    "the recipe monodepth2_m",
+)
 def _(desk: Desk) -> Words:
     rig = desk.rig()
     shutil.rmtree(rig / "right")
     return ("hints", rig, "--out", desk.root / "hints")
+
+
+@mistake("hints of frames that are not there", "found 1 frames that are no images here, first . 9")
+def _(desk: Desk) -> Words:
+    (desk.root / "split.txt").write_text(". 9 l\n")
+    return ("hints", desk.rig(), "--split", desk.root / "split.txt", "--out", desk.root / "hints")
+
+
+@mistake("fewer workers than none", "workers: expected 1 process or more, got -2")
+def _(desk: Desk) -> Words:
+    return ("hints", desk.rig(), "--out", desk.root / "hints", "--workers", -2)
+
+
+@mistake("a matcher for a mode that fuses several", "--setting: is for --mode single, got --mode")
+def _(desk: Desk) -> Words:
+    return ("hints", desk.rig(), "--out", desk.root / "hints", "--setting", 3, 64)
 
 
 # The recipe.
@@ -293,11 +294,21 @@ def _(desk: Desk) -> Words:
 
 @mistake(
     "a run resumed with other settings",
-    "holds a run with other settings (was batch_size: 2; now batch_size: 4)",
+    "holds a run with other settings (data.jitter was True, now False)",
     before=lambda desk: desk.train(),
 )
 def _(desk: Desk) -> Words:
-    return desk.train("--data.batch_size=4", rig=desk.root / "rig")
+    return desk.train("--data.jitter=false", rig=desk.root / "rig")
+
+
+@mistake(
+    "a run resumed with more images a batch",
+    "holds a run with 2 images a batch (batch_size x devices), this one would have 4",
+    "change data.batch_size or run.devices",
+    before=lambda desk: desk.train(),
+)
+def _(desk: Desk) -> Words:
+    return desk.train("--data.batch_size=4", "--run.epochs=2", rig=desk.root / "rig")
 
 
 @mistake(
@@ -432,7 +443,7 @@ def _(desk: Desk) -> Words:
     return _score(desk)
 
 
-@mistake("predictions with NaN", "1.npz, got NaN or negative values at 2048 of 2048")
+@mistake("predictions with NaN", "1.npz: expected depth of 0", "values at 2048 of 2048 pixels")
 def _(desk: Desk) -> Words:
     _write_maps(desk.root / "theirs", value=np.nan)
     return _score(desk)
@@ -444,10 +455,52 @@ def _(desk: Desk) -> Words:
     return _score(desk)
 
 
+def _write_pngs(folder: Path) -> None:
+    folder.mkdir()
+    for index in range(3):
+        cv2.imwrite(str(folder / f"{index}.png"), np.full(SIZE, 8000, np.uint16))
+
+
 @mistake("PNG predictions without their unit", "`--divide`")
+def _(desk: Desk) -> Words:
+    _write_pngs(desk.root / "theirs")
+    return _score(desk)
+
+
+@mistake("a unit that contradicts the PNG's own", "divide=1000, not 256; read it with divide=1000")
 def _(desk: Desk) -> Words:
     for index in range(3):
         write_depth(desk.root / "theirs" / f"{index}.png", np.full(SIZE, 8.0, np.float32))
+    return _score(desk, "--divide", 256)
+
+
+@mistake("PNG predictions of no units a metre", "divide: expected a positive number", "got 0")
+def _(desk: Desk) -> Words:
+    _write_pngs(desk.root / "theirs")
+    return _score(desk, "--divide", 0)
+
+
+@mistake("names that have nothing in common", "first truth is '0'", "the first file", "a.npz")
+def _(desk: Desk) -> Words:
+    write_depth(desk.root / "theirs" / "a.npz", np.full(SIZE, 8.0, np.float32))
+    return _score(desk)
+
+
+@mistake("a model and predictions at once", "got --predictions beside MODEL", "leave one out")
+def _(desk: Desk) -> Words:
+    _write_maps(desk.root / "theirs")
+    return (*_score(desk), "--", desk.model)
+
+
+@mistake("truth for a model that has its data's", "got MODEL beside --truth", "leave one out")
+def _(desk: Desk) -> Words:
+    truth = _write_maps(desk.root / "truth")
+    return ("evaluate", desk.model, desk.rig(), "--out", desk.root / "scores", "--truth", truth)
+
+
+@mistake("a predictions.json of another program", "got another file", "delete the file")
+def _(desk: Desk) -> Words:
+    (_write_maps(desk.root / "theirs") / "predictions.json").write_text("[1, 2]")
     return _score(desk)
 
 

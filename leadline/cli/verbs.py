@@ -6,9 +6,12 @@ Heavy imports live inside the verbs, so that `leadline --help` answers at once.
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from leadline.cli.progress import progress
+
+if TYPE_CHECKING:
+    from leadline.hints.match import MatcherSetting
 
 DEFAULT_HINTS = "hints"
 """Folder within a data set that its source knows to hold no photographs."""
@@ -37,24 +40,30 @@ def hints(options: argparse.Namespace) -> int:
     from leadline.data.sources.detect import open_source
     from leadline.data.splits import read_split
     from leadline.hints.generate import generate_hints
-    from leadline.hints.jobs import source_jobs
-    from leadline.hints.match import MatcherSetting
+    from leadline.hints.jobs import no_pairs, source_jobs
     from leadline.hints.method import HintMethod
 
     source = open_source(options.data)
     found = source_jobs(source, read_split(options.split) if options.split else None)
+    if not found.jobs:
+        raise ValueError(f"{options.data}: {no_pairs(source, found)}")
     if found.unpaired:
         first = found.unpaired[0]
         print(f"{len(found.unpaired)} images have no partner and get no hint, first: {first}")
-    settings = (MatcherSetting(*options.setting),) if options.setting else ()
     size = (options.height, options.width)
-    method = HintMethod(options.mode, settings, size, options.seed)
+    method = HintMethod(options.mode, _matchers(options), size, options.seed)
     folder = options.out or options.data / DEFAULT_HINTS
     if folder != options.data / DEFAULT_HINTS:
         _refuse_inside(folder, options.data)
-    summary = generate_hints(
-        found.jobs, folder, method, workers=options.workers, overwrite=options.overwrite
-    )
+    with progress("pairs") as advance:
+        summary = generate_hints(
+            found.jobs,
+            folder,
+            method,
+            workers=options.workers,
+            overwrite=options.overwrite,
+            progress=advance,
+        )
     print(summary)
     made = summary.written + summary.skipped
     if made and summary.beats_identity < DOUBTFUL_SHARE:
@@ -68,6 +77,17 @@ def hints(options: argparse.Namespace) -> int:
     return 1 if summary.failures else 0
 
 
+def _matchers(options: argparse.Namespace) -> tuple["MatcherSetting", ...]:
+    """The matchers that were asked for; none where those of the mode are meant."""
+    from leadline.hints.match import PUBLISHED_SETTINGS, MatcherSetting
+
+    if options.setting is not None:
+        if options.mode != "single":
+            raise ValueError(f"--setting: is for --mode single, got --mode {options.mode}")
+        return (MatcherSetting(*options.setting),)
+    return PUBLISHED_SETTINGS if options.matchers == "published" else ()
+
+
 def train(options: argparse.Namespace) -> None:
     """Train a recipe on a data set, or go on with a run."""
     from leadline.recipes import recipe_names
@@ -78,26 +98,31 @@ def train(options: argparse.Namespace) -> None:
             f"recipe: expected a name or a YAML file, got the folder {options.recipe}; "
             "the recipe comes first: leadline train RECIPE DATA --out RUN"
         )
+    from lightning.pytorch.utilities import rank_zero_only
+
     from leadline.inference.model_callback import ModelFolder
     from leadline.inference.model_folder import RUN_MODEL, load_weights
     from leadline.training.curves import read_curves
     from leadline.training.recipe import as_yaml, build
-    from leadline.training.run import CURVES, fit
+    from leadline.training.run import fit
+    from leadline.training.run_folder import CURVES
 
+    # Of several processes one speaks.
+    say = rank_zero_only(print)
     _refuse_inside(options.out, options.data)
     config = _training_config(options)
     data, module, settings = build(config)
     if options.init_from is not None:
         load_weights(module.predictor, options.init_from)
-    print(module.objective)
+    say(module.objective)
     text = as_yaml(config)
     model = ModelFolder(options.out / RUN_MODEL, Path(options.recipe).stem, text)
     fit(module, data, settings, options.out, text, [model])
     losses = [row for row in read_curves(options.out / CURVES) if row[1] == "train/loss"]
     if options.overfit is not None and losses:
         (first, _, before), (last, _, after) = losses[0], losses[-1]
-        print(f"loss: {before:.4f} at step {first}, {after:.4f} at step {last}")
-    print(f"model: {model.folder}")
+        say(f"loss: {before:.4f} at step {first}, {after:.4f} at step {last}")
+    say(f"model: {model.folder}")
 
 
 def _training_config(options: argparse.Namespace) -> Any:
@@ -134,6 +159,7 @@ def evaluate(options: argparse.Namespace) -> None:
     from leadline.evaluation.run import evaluate_folders, evaluate_model
     from leadline.evaluation.table import evaluation_table
 
+    _refuse_mixture(options)
     if options.predictions is not None:
         if options.truth is None:
             raise ValueError("--predictions: expected --truth FOLDER beside it, got none")
@@ -166,6 +192,23 @@ def evaluate(options: argparse.Namespace) -> None:
             )
     Console().print(evaluation_table(evaluation))
     print(f"report: {options.out / 'report.html'}")
+
+
+def _refuse_mixture(options: argparse.Namespace) -> None:
+    """What one of the two kinds of evaluation would not even look at is a misunderstanding."""
+    if options.predictions is not None:
+        scored, foreign = "--predictions", ("model", "split", "flip")
+    elif options.model is not None:
+        scored, foreign = "MODEL", ("truth", "divide", "truth_divide")
+    else:
+        return
+    for name in foreign:
+        if getattr(options, name) not in (None, False):
+            word = "MODEL" if name == "model" else f"--{name.replace('_', '-')}"
+            raise ValueError(
+                "expected either MODEL and DATA or --predictions and --truth, got "
+                f"{scored} beside {word}; leave one out"
+            )
 
 
 def predict(options: argparse.Namespace) -> int:
@@ -215,4 +258,4 @@ def demo(options: argparse.Namespace) -> None:
     """The whole chain on the synthetic world: make it, hints, train, evaluate, report."""
     from leadline.demo import run_demo
 
-    run_demo(options.out, quick=options.quick)
+    run_demo(options.out, quick=options.quick, progress=progress)

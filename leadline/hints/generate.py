@@ -1,19 +1,16 @@
 """Hints for a whole data set: every core, resumable, each file whole or absent."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from leadline.hints.method import HintMethod
 from leadline.hints.pair import HintJob, Quality, make_hints
 from leadline.hints.plan import Plan, plan
 from leadline.hints.sheet import write_sheet
 from leadline.hints.summary import Failure, HintSummary
-from leadline.hints.workers import available_cores, in_processes
+from leadline.workers import available_cores, in_processes
 
 _SHEET_ROWS = 5
 
@@ -25,27 +22,30 @@ def generate_hints(
     *,
     workers: int | None = None,
     overwrite: bool = False,
-    console: Console | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> HintSummary:
     """Make the hints of `jobs` in `folder`, with `summary.json` and `contact_sheet.png` beside.
 
     Hints that are there, whole and of the same method, stay. Hints of another method stop the run
     before it starts, unless `overwrite` lets them be replaced. A pair that cannot be read costs
     one line, and the rest goes on: see `HintSummary.failures`. After an interruption the same call
-    goes on where it stopped. `workers` left out: one per core. Scripts must call this under
-    `if __name__ == "__main__":`, since workers import the script.
+    goes on where it stopped. `workers` left out: one per core. `progress` is told how many pairs
+    of how many are done. Scripts must call this under `if __name__ == "__main__":`, since workers
+    import the script.
 
     Raises:
-        ValueError: no jobs, two views for one file, or hints of another method in the folder.
+        ValueError: no jobs, fewer than one worker, two views for one file, or hints of another
+            method in the folder.
         OSError: the folder cannot be written, or the disk is full.
         RuntimeError: a worker process was killed.
         KeyboardInterrupt: after what was under way has been written.
     """
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers: expected 1 process or more, got {workers}")
     method = method or HintMethod()
-    console = console or Console(stderr=True)
     start = time.perf_counter()
     todo = plan(jobs, folder, method, overwrite=overwrite)
-    qualities, failures = _run(todo, folder, method, workers or available_cores(), console)
+    qualities, failures = _run(todo, folder, method, workers or available_cores(), progress)
     qualities = {**todo.there, **qualities}
     summary = HintSummary.of(
         method.recorded(),
@@ -61,28 +61,22 @@ def generate_hints(
 
 
 def _run(
-    todo: Plan, folder: Path, method: HintMethod, workers: int, console: Console
+    todo: Plan,
+    folder: Path,
+    method: HintMethod,
+    workers: int,
+    progress: Callable[[int, int], None],
 ) -> tuple[dict[PurePosixPath, Quality], list[Failure]]:
     qualities: dict[PurePosixPath, Quality] = {}
     failures: list[Failure] = []
     work = partial(_attempt, method=method, folder=folder)
-    start = time.perf_counter()
-    with _progress(console) as progress:
-        task = progress.add_task("hints", total=len(todo.jobs), rate="")
-        try:
-            for result in in_processes(work, todo.jobs, workers, preload=make_hints.__module__):
-                if isinstance(result, Failure):
-                    failures.append(result)
-                    progress.console.print(f"failed: {result.reason}", markup=False, soft_wrap=True)
-                else:
-                    qualities.update(result)
-                rate = len(qualities) / (time.perf_counter() - start)
-                progress.update(task, advance=1, rate=f"{rate:.1f} views/s")
-        except KeyboardInterrupt:
-            progress.console.print(
-                f"stopped after {len(qualities)} new hints; the same command goes on from there"
-            )
-            raise
+    results = in_processes(work, todo.jobs, workers, preload=make_hints.__module__)
+    for done, result in enumerate(results, start=1):
+        if isinstance(result, Failure):
+            failures.append(result)
+        else:
+            qualities.update(result)
+        progress(done, len(todo.jobs))
     return qualities, failures
 
 
@@ -93,17 +87,6 @@ def _attempt(
         return make_hints(job, method, folder)
     except (FileNotFoundError, ValueError) as error:
         return Failure(str(job.hints[0]), str(error))
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("pairs, {task.fields[rate]}"),
-        TimeRemainingColumn(),
-        console=console,
-    )
 
 
 def _mean_size(paths: Sequence[Path]) -> float:

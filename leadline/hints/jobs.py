@@ -35,3 +35,20 @@ def source_jobs(source: Source, frames: Iterable[FrameId] | None = None) -> Sour
             replace(job, left_hint=hint) if frame == left else replace(job, right_hint=hint)
         )
     return SourceJobs(tuple(jobs.values()), tuple(unpaired))
+
+
+def no_pairs(source: Source, found: SourceJobs) -> str:
+    """What to say where no frame has a partner: what was looked for, and what was found."""
+    alone = [frame for frame in found.unpaired if frame in source]
+    unknown = [frame for frame in found.unpaired if frame not in source]
+    parts = []
+    if alone:
+        first = source.image_path(alone[0])
+        parts.append(f"{len(alone)} images without one of the other camera, first {first}")
+    if unknown:
+        parts.append(f"{len(unknown)} frames that are no images here, first {unknown[0]}")
+    return (
+        "expected stereo pairs (left/ and right/ beside a camera.yaml, or image_02/ and image_03/ "
+        f"as in KITTI), found {' and '.join(parts)}; hints need both cameras; video of one camera "
+        "is trained on without them, by the recipe monodepth2_m"
+    )
