@@ -6,7 +6,7 @@ means `None` or a missing key; nothing here is keyed by strings or tuples.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 import torch
@@ -136,9 +136,16 @@ class Batch(_Record):
     jitter: Float[Tensor, "b 4"] | None = None
     """Colour jitter still to be applied to `inputs`, see `Sample.jitter`."""
     seeds: Int[Tensor, "b"] | None = None
-    """One per sample, counted from (seed, epoch, item), for noise drawn during the step."""
+    """One per sample, counted from (seed, epoch, item), for noise drawn during the step; always on
+    the host.
+    """
     unit: float = 1.0
     """Metres per network unit: the papers' constants live in network units."""
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> "Batch":
+        """A copy on `device`; the seeds stay on the host, where generators take them from."""
+        moved: Batch = super().to(device, non_blocking)
+        return replace(moved, seeds=self.seeds)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -187,8 +194,6 @@ class Errors(_Record):
     valid: Bool[Tensor, "b n h w"]
     """Whether the source exists and the loss mask allows the pixel; the same for all scales."""
     predicted: Mapping[int, Float[Tensor, "b n h w"]] | None = None
-    in_view: Mapping[int, Bool[Tensor, "b n h w"]] | None = None
-    """Whether the predicted warp lands inside the source, in front of its camera."""
     identity: Float[Tensor, "b n h w"] | None = None
     """Of the sources as they stand, with the noise that breaks ties."""
     hint: Float[Tensor, "b 1 h w"] | None = None

@@ -4,11 +4,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-_LUMA = (0.299, 0.587, 0.114)
+LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in brightness as the eye sees it (ITU-R BT.601)."""
-_SEXTANTS = 6
+SEXTANTS = 6
 """Of the colour circle: red, yellow, green, cyan, blue, magenta."""
-_SMALLEST_CHROMA = 1e-6
+PLACES = (5.0, 3.0, 1.0)
+"""Of red, green and blue, `n` in `_shift_hue`."""
+SMALLEST_CHROMA = 1e-6
 
 
 def jitter_colours(
@@ -37,8 +39,13 @@ def jitter_by_formula(
     changed = _blend(changed, _luma(changed).mean(dim=(-2, -1), keepdim=True), contrast)
     changed = _blend(changed, _luma(changed), saturation)
     changed = _shift_hue(changed, hue)
-    unchanged = (factors == factors.new_tensor([1.0, 1.0, 1.0, 0.0])).all(dim=1)
+    unchanged = (factors == _filled(factors, (1.0, 1.0, 1.0, 0.0))).all(dim=1)
     return torch.where(unchanged[:, None, None, None], images, changed)
+
+
+def _filled(like: Tensor, values: tuple[float, ...]) -> Float[Tensor, "_"]:
+    """A few numbers on the device of `like`, without the wait for a copy from the host."""
+    return torch.stack([like.new_full((), value) for value in values])
 
 
 def _blend(
@@ -50,7 +57,7 @@ def _blend(
 
 
 def _luma(images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 h w"]:
-    weights = images.new_tensor(_LUMA)[:, None, None]
+    weights = _filled(images, LUMA)[:, None, None]
     return (images * weights).sum(dim=1, keepdim=True)
 
 
@@ -60,13 +67,13 @@ def _shift_hue(
     """Rotate the colour circle, keeping value V = max and chroma C = max - min of each pixel.
 
     With H the hue in sextants, channel n is V - C clamp(min(k, 4 - k), 0, 1), k = (n + H) mod 6,
-    n = 5, 3, 1 for red, green, blue.
+    n one of `PLACES`.
     """
     value = images.amax(dim=1, keepdim=True)
     chroma = value - images.amin(dim=1, keepdim=True)
-    hue = _hue(images, value, chroma) + turns * _SEXTANTS
-    places = images.new_tensor([5.0, 3.0, 1.0])[:, None, None]
-    k = (places + hue).remainder(_SEXTANTS)
+    hue = _hue(images, value, chroma) + turns * SEXTANTS
+    places = _filled(images, PLACES)[:, None, None]
+    k = (places + hue).remainder(SEXTANTS)
     return value - chroma * torch.minimum(k, 4 - k).clamp(0, 1)
 
 
@@ -77,7 +84,7 @@ def _hue(
 ) -> Float[Tensor, "b 1 h w"]:
     """Place on the colour circle in sextants from red; 0 where there is no colour."""
     red, green, blue = images.split(1, dim=1)
-    divisor = chroma.clamp(min=_SMALLEST_CHROMA)
+    divisor = chroma.clamp(min=SMALLEST_CHROMA)
     from_red = (green - blue) / divisor
     from_green = (blue - red) / divisor + 2
     from_blue = (red - green) / divisor + 4

@@ -1,6 +1,6 @@
 """`jitter_colours` as two compiled passes over the pixels, for CPUs; the formulas stand there.
 
-In plain tensors the change of hue alone is twenty passes over memory, a tenth of a training step.
+In plain tensors the change of hue alone is twenty passes over memory.
 """
 
 from typing import no_type_check
@@ -10,16 +10,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from leadline.data import colour_jitter as formula
 from leadline.jit import compiled_fast
 
 ONE = np.float32(1)
 ZERO = np.float32(0)
-RED, GREEN, BLUE = np.float32(0.299), np.float32(0.587), np.float32(0.114)
-"""Luma weights, ITU-R BT.601."""
-SEXTANTS = np.float32(6)
-PLACES = (np.float32(5), np.float32(3), np.float32(1))
+RED, GREEN, BLUE = (np.float32(weight) for weight in formula.LUMA)
+SEXTANTS = np.float32(formula.SEXTANTS)
+PLACES = tuple(np.float32(place) for place in formula.PLACES)
 TWO, FOUR = np.float32(2), np.float32(4)
-SMALLEST_CHROMA = np.float32(1e-6)
+SMALLEST_CHROMA = np.float32(formula.SMALLEST_CHROMA)
 
 
 def jitter_on_cpu(

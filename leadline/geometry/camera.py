@@ -40,8 +40,8 @@ def project(
 ) -> tuple[Float[Tensor, "b 2 h w"], Float[Tensor, "b 1 h w"]]:
     """Pixels on which points fall, and their depth: (u, v) = (K X)_xy / X_z.
 
-    Departure: [monodepth2] adds 1e-7 to z whatever its sign, so that points behind the camera land
-    somewhere; here z is clamped and the caller masks by the returned depth.
+    z is clamped, so that a point behind the camera lands far outside; its depth tells that it is
+    behind. This and `backproject` are the plain form against which `reproject` is tested.
     """
     image = torch.einsum("bij,bjhw->bihw", intrinsics, points)
     depth = points[:, 2:]

@@ -85,7 +85,8 @@ def pose_from_rotation(
 ) -> Float[Tensor, "b 4 4"]:
     """The motion X -> R X + t as a 4x4 matrix."""
     top = torch.cat([rotation, translation[..., None]], dim=-1)
-    bottom = top.new_tensor([0.0, 0.0, 0.0, 1.0]).expand(len(top), 1, 4)
+    zeros = torch.zeros_like(top[:, :1, :3])
+    bottom = torch.cat([zeros, torch.ones_like(top[:, :1, 3:])], dim=-1)
     return torch.cat([top, bottom], dim=-2)
 
 

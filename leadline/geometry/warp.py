@@ -10,9 +10,13 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
-from leadline.geometry.camera import MINIMUM_DEPTH, pixel_grid
+from leadline.geometry.camera import pixel_grid
 
 Padding = Literal["border", "zeros"]
+
+SMALLEST_RATIO = 1e-6
+"""Of a point's depth in the source to that in the target: keeps a point at the source's centre
+finite."""
 
 
 class Warp(NamedTuple):
@@ -33,7 +37,8 @@ def sample(
     under which integer coordinates return the pixels themselves.
     """
     height, width = source.shape[-2:]
-    span = pixels.new_tensor([max(width - 1, 1), max(height - 1, 1)])
+    # Filled on the device: copied there, two numbers would make a GPU wait.
+    span = torch.cat([pixels.new_full((1,), max(side - 1, 1)) for side in (width, height)])
     grid = pixels.movedim(1, -1) * (2 / span) - 1
     return functional.grid_sample(
         source, grid, mode="bilinear", padding_mode=padding, align_corners=True
@@ -50,13 +55,17 @@ def reproject(
 
     p_s ~ K_s (R D K_t^-1 p + t), divided by D:  p_s ~ H p + K_s t / D  with the infinite homography
     H = K_s R K_t^-1. Linear in inverse depth, and exact for the identity motion at any depth.
+
+    Departure: [monodepth2] divides by z + 1e-7 whatever its sign, so that a point behind the source
+    can land inside it, mirrored. Here z is clamped, which throws such a point far outside.
     """
     height, width = inverse_depth.shape[-2:]
     # Tiny matrices, in double: for equal cameras and no rotation H must round to the identity.
     exact = _most_exact(inverse_depth.device)
     rotation, translation = target_to_source[:, :3].to(exact).split([3, 1], dim=-1)
     source_camera, target_camera = source_intrinsics.to(exact), target_intrinsics.to(exact)
-    homography = source_camera @ rotation @ torch.linalg.inv(target_camera)
+    # `inv` would ask the device whether it succeeded, and wait for the answer.
+    homography = source_camera @ rotation @ torch.linalg.inv_ex(target_camera).inverse
     epipole = (source_camera @ translation).to(inverse_depth.dtype)[..., None]
     far = torch.einsum(
         "bij,jhw->bihw",
@@ -64,8 +73,8 @@ def reproject(
         pixel_grid(height, width, inverse_depth),
     )
     image = far + epipole * inverse_depth
-    scale = image[:, 2:]
-    return image[:, :2] / scale.clamp(min=MINIMUM_DEPTH), scale > MINIMUM_DEPTH
+    ratio = image[:, 2:]
+    return image[:, :2] / ratio.clamp(min=SMALLEST_RATIO), ratio > SMALLEST_RATIO
 
 
 def _most_exact(device: torch.device) -> torch.dtype:

@@ -46,9 +46,10 @@ class ExplainabilityPrior(Term):
     needs = frozenset({"explainability"})
 
     def forward(self, scene: Scene) -> LossValue:
-        values = [functional.softplus(-logits).sum() for logits in _explainability(scene).values()]
-        counts = [float(logits.numel()) for logits in _explainability(scene).values()]
-        return LossValue(torch.stack(values), values[0].new_tensor(counts))
+        maps = list(_explainability(scene).values())
+        sums = torch.stack([functional.softplus(-logits).sum() for logits in maps])
+        counts = [sums.new_full((), float(logits.numel())) for logits in maps]
+        return LossValue(sums, torch.stack(counts))
 
 
 def _explainability(scene: Scene) -> dict[int, Float[Tensor, "b n h w"]]:

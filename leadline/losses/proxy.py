@@ -9,7 +9,7 @@ from torch import Tensor
 from leadline.geometry.depth import to_full_size
 from leadline.losses.explanations import Reduction, contest
 from leadline.losses.residuals import RESIDUALS
-from leadline.losses.term import Need, Term
+from leadline.losses.term import BELIEVED, Need, Term
 from leadline.types import Errors, LossValue, Scene
 
 
@@ -67,7 +67,7 @@ class ProxySupervision(Term):
                 residual = residual * (-u).exp() + u
             sums.append(residual.where(believed, 0.0).sum())
             counts.append(believed.sum())
-            maps[f"believed_{scale}"] = believed
+            maps[f"{BELIEVED}_{scale}"] = believed
         return LossValue(torch.stack(sums), torch.stack(counts).to(sums[0].dtype), maps)
 
     def _believed(

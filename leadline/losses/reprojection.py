@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 
 from leadline.losses.explanations import Reduction, contest
-from leadline.losses.term import Need, Term
+from leadline.losses.term import KEPT, Need, Term
 from leadline.types import LossValue, Scene
 
 
@@ -65,5 +65,5 @@ class Reprojection(Term):
                 floor = error if result.identity is None else result.identity.error
                 sums.append(torch.where(kept, error, floor.detach()).where(valid, 0.0).sum())
                 counts.append(valid.sum())
-            maps[f"kept_{scale}"] = kept
+            maps[f"{KEPT}_{scale}"] = kept
         return LossValue(torch.stack(sums), torch.stack(counts).to(sums[0].dtype), maps)

@@ -14,6 +14,10 @@ Need = Literal["predicted", "identity", "hint", "proxy", "uncertainty", "explain
 """What a term may look at beside the predicted depth: `hint` is how well the hint explains the
 target, `proxy` the hint itself."""
 
+KEPT, BELIEVED = "kept", "believed"
+"""What terms call their maps `{name}_{scale}` of the pixels at which the photometric error counts,
+and of those at which the hint does."""
+
 
 class Term(nn.Module):
     """One idea of one paper: a scene in, a sum and a count per scale out."""

@@ -69,7 +69,7 @@ class Backbone(nn.Module):
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> list[Float[Tensor, "b _ _ _"]]:
         padded = _pad_to_multiple((images - self.mean) / self.std, self.strides[-1])
-        # Convolutions on CPUs are a fifth faster when the channels of a pixel lie together.
+        # Convolutions on CPUs are faster when the channels of a pixel lie together.
         maps: list[Tensor] = self.pyramid(padded.contiguous(memory_format=torch.channels_last))
         return maps
 

@@ -17,8 +17,6 @@ from torch import Tensor
 from leadline.jit import compiled_fast
 from leadline.photometry.error import CONTRAST_CONSTANT, LUMINANCE_CONSTANT
 
-C1 = LUMINANCE_CONSTANT
-C2 = CONTRAST_CONSTANT
 NINTH = 1 / 9
 """Weight of a pixel in its 3x3 window."""
 
@@ -63,7 +61,7 @@ def _errors_of_images(
     dtype = a.dtype.type
     structural_share = dtype(ssim_weight / channels)
     absolute_share = dtype((1 - ssim_weight) / channels)
-    ninth, c1, c2 = dtype(NINTH), dtype(C1), dtype(C2)
+    ninth, c1, c2 = dtype(NINTH), dtype(LUMINANCE_CONSTANT), dtype(CONTRAST_CONSTANT)
     one, two, half, zero = dtype(1), dtype(2), dtype(0.5), dtype(0)
     sums = np.empty((5, width + 2), a.dtype)
     for i in range(first, last):
@@ -102,7 +100,7 @@ def _window_gradients(a: Array, b: Array, scale: Array, y: int, sums: Array, out
     """
     width = a.shape[1]
     dtype = a.dtype.type
-    ninth, c1, c2 = dtype(NINTH), dtype(C1), dtype(C2)
+    ninth, c1, c2 = dtype(NINTH), dtype(LUMINANCE_CONSTANT), dtype(CONTRAST_CONSTANT)
     one, two, zero = dtype(1), dtype(2), dtype(0)
     _window_sums(a, b, y, sums)
     for x in range(width):

@@ -58,7 +58,9 @@ def photometric_errors(
     ssim_weight: float = SSIM_WEIGHT,
 ) -> Float[Tensor, "n b h w"]:
     """`photometric_error` of each of n explanations of one target, without copies of the target."""
-    if explanations.device.type == "cpu" and not target.requires_grad:
+    # The compiled pass reflects windows at the border, which a single row or column cannot.
+    reflects = min(target.shape[-2:]) > 1
+    if explanations.device.type == "cpu" and not target.requires_grad and reflects:
         from leadline.photometry.compiled import CompiledErrors
 
         errors: Tensor = CompiledErrors.apply(  # type: ignore[no-untyped-call]

@@ -77,11 +77,9 @@ class Explainer:
         images = warp.image.unflatten(0, stack)
         error = photometric_errors(images.flatten(0, 1), batch.images[TARGET], self.ssim_weight)
         by_scale = error.unflatten(0, stack[:2]).transpose(0, 2).unbind(1)
-        in_view = warp.in_view[:, 0].unflatten(0, stack).transpose(0, 2).unbind(1)
         return replace(
             errors,
             predicted=dict(zip(scales, by_scale, strict=True)),
-            in_view=dict(zip(scales, in_view, strict=True)),
             warped=(
                 {s: images[:, k].transpose(0, 1).detach() for k, s in enumerate(scales)}
                 if keep

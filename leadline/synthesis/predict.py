@@ -24,7 +24,9 @@ class DepthAndPose(nn.Module):
     """The default predictor: depth of the target, and pose wherever the batch knows none.
 
     Whether a pose is data or prediction is asked of each sample and source, never of the recipe:
-    mono, stereo and mixed training are this one code path.
+    mono, stereo and mixed training are this one code path. Whether the pose network runs is
+    decided by the recipe alone, for every source of the target's own camera: processes that train
+    together must not differ in that, and a GPU is not asked what it holds.
     """
 
     def __init__(self, depth: DepthNetwork, pose: nn.Module | None = None) -> None:
@@ -45,24 +47,20 @@ class DepthAndPose(nn.Module):
         )
 
     def _target_to_source(self, batch: Batch, offset: Offset) -> Float[Tensor, "b 4 4"]:
+        present = batch.available[offset][:, None, None]
         known = batch.known_poses.get(offset)
-        present = batch.available[offset]
-        if known is not None:
-            missing = known.isnan().flatten(1).any(1) & present
-            if not missing.any():
-                # The pose of an absent source is never looked at, but NaN would spread.
-                return known.nan_to_num()
-        if self.pose is None:
-            raise ValueError(
-                f"the pose of frame {offset} is unknown for {batch.ids[0]} and others, and the "
-                "predictor has no pose network: give `pose:` in the recipe, or leave the frame out"
-            )
-        predicted = predict_target_to_source(
-            self.pose, batch.inputs[TARGET], batch.inputs[offset], offset, batch.unit
-        )
         if known is None:
-            return predicted
-        return torch.where(missing[:, None, None], predicted, known.nan_to_num())
+            known = torch.full((len(batch), 4, 4), torch.nan, device=batch.device)
+        if self.pose is None or offset.camera != 0:
+            # The pose of an absent source is never looked at, but NaN would spread. That of a
+            # present one stays NaN, for `training_step` to complain of.
+            return known.where(present, 0.0)
+        # An absent source is black: the target stands in, so that batch norm sees photographs only.
+        source = batch.inputs[offset].where(present[..., None], batch.inputs[TARGET])
+        predicted = predict_target_to_source(
+            self.pose, batch.inputs[TARGET], source, offset, batch.unit
+        )
+        return known.where(~known.isnan(), predicted)
 
 
 def predict_target_to_source(
@@ -72,15 +70,12 @@ def predict_target_to_source(
     offset: Offset,
     unit: float,
 ) -> Float[Tensor, "b 4 4"]:
-    """Motion from target to source, the network always being shown the earlier image first.
+    """Motion of one camera from target to source, the network always being shown the earlier image
+    first.
 
     One direction of time halves what the network has to learn [monodepth2]: for a source in the
     past it predicts source_to_target, which is inverted. Translation is in units of `unit` metres.
     """
-    if offset.camera != 0:
-        raise ValueError(
-            f"the pose to {offset} must come from calibration; only motion of one camera is learned"
-        )
     if offset.time < 0:
         return invert_pose(_in_metres(network(source, target), unit))
     return _in_metres(network(target, source), unit)

@@ -38,19 +38,37 @@ def training_step(
 
     Raises:
         NonFiniteLoss: before anything is updated.
+        ValueError: nothing tells the pose of a source.
     """
     predictions: Predictions = predictor(batch)
     wanted = EXPLANATIONS & objective.needed()
     scene = Scene(batch, predictions, explainer(batch, predictions, wanted))
     loss, parts = objective(scene, step)
-    check_finite(parts, batch)
+    check_finite(parts, predictions, batch)
     if distributed.is_available() and distributed.is_initialized():
         loss = objective.total({name: pooled(value) for name, value in parts.items()})
     return Step(loss, parts, scene)
 
 
-def check_finite(parts: Mapping[str, LossValue], batch: Batch) -> None:
-    """Stop at the first term that is not a number."""
+def check_finite(parts: Mapping[str, LossValue], predictions: Predictions, batch: Batch) -> None:
+    """Stop at a pose that nobody knows, or at the first term that is not a number.
+
+    Asks the device once: every answer makes a GPU wait until it has done what it was given.
+    """
+    sums = [value.sum.flatten() for value in parts.values()]
+    poses = [pose.flatten() for pose in predictions.poses.values()]
+    if torch.cat([*sums, *poses]).isfinite().all():
+        return
+    for offset, pose in predictions.poses.items():
+        # A network that has gone astray still makes the last row of a pose.
+        unknown = batch.available[offset] & pose.isnan().flatten(1).all(1)
+        frames = [name for name, is_so in zip(batch.ids, unknown.tolist(), strict=True) if is_so]
+        if frames:
+            raise ValueError(
+                f"the pose to frame {offset} is neither known nor predicted for "
+                f"{', '.join(frames)}: add its calibration or, for motion, `pose:` to the recipe, "
+                "or leave the frame out"
+            )
     for name, value in parts.items():
         if not torch.isfinite(value.sum).all():
             scales = [i for i, ok in enumerate(torch.isfinite(value.sum).tolist()) if not ok]

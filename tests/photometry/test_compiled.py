@@ -72,3 +72,11 @@ def test_nan_is_not_hidden() -> None:
     explanations, target = torch.rand(1, 1, 3, 4, 5), torch.rand(1, 3, 4, 5)
     explanations[0, 0, 1, 2, 2] = torch.nan
     assert photometric_errors(explanations, target).isnan().any()
+
+
+@pytest.mark.parametrize("size", [(1, 5), (5, 1)])
+def test_a_single_row_or_column_is_left_to_the_formulas(size: tuple[int, int]) -> None:
+    a, b = torch.rand(2, 1, 3, *size)
+    torch.testing.assert_close(photometric_errors(a[None], b, 0.0)[0], (a - b).abs().mean(1))
+    with pytest.raises(RuntimeError):
+        photometric_errors(a[None], b)

@@ -40,7 +40,6 @@ def test_errors_are_those_of_single_warps() -> None:
     errors = Explainer()(batch, predictions, ALL)
     assert errors.predicted is not None
     assert errors.warped is not None
-    assert errors.in_view is not None
     assert batch.intrinsics is not None
     for n, offset in enumerate(batch.sources):
         K = batch.intrinsics
@@ -50,7 +49,6 @@ def test_errors_are_those_of_single_warps() -> None:
         expected = photometric_error(warp.image, batch.images[TARGET])
         torch.testing.assert_close(errors.predicted[0][:, n : n + 1], expected, atol=1e-4, rtol=0)
         torch.testing.assert_close(errors.warped[0][:, n], warp.image, atol=1e-6, rtol=0)
-        assert torch.equal(errors.in_view[0][:, n : n + 1], warp.in_view)
 
 
 def test_a_missing_neighbour_is_invalid_and_finite() -> None:

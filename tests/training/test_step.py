@@ -2,17 +2,23 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import torch.multiprocessing as mp
-from scenes import plane_batch
+from scenes import plane_batch, without
 from torch import Tensor, distributed, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from leadline.data.colour_jitter import jitter_by_formula
 from leadline.losses.proxy import ProxySupervision
 from leadline.losses.reprojection import Reprojection
 from leadline.losses.term import Objective, Weighted
+from leadline.networks.depth import DepthNetwork
+from leadline.networks.pose import PoseCNN
 from leadline.synthesis.errors import Explainer
+from leadline.synthesis.predict import DepthAndPose
 from leadline.training.step import NonFiniteLoss, training_step
 from leadline.types import STEREO, TARGET, Batch, Predictions
 
@@ -59,6 +65,51 @@ def test_a_loss_that_is_not_a_number_names_its_term_and_frames() -> None:
     broken = replace(batch, images=images)
     with pytest.raises(NonFiniteLoss, match=r"objective\.reprojection .* plane 0, plane 1"):
         training_step(Plane(10.0), Explainer(), objective(), broken)
+
+
+def test_a_pose_that_nobody_knows_names_its_frames() -> None:
+    batch = plane_batch()
+    poses = {o: pose.clone() for o, pose in batch.known_poses.items()}
+    poses[STEREO][1] = torch.nan
+    with pytest.raises(ValueError, match=r"the pose to frame stereo is neither .* for plane 1: "):
+        training_step(Plane(10.0), Explainer(), objective(), replace(batch, known_poses=poses))
+    absent = without(batch, STEREO, index=1)
+    assert absent.known_poses[STEREO][1].isnan().all()
+    assert training_step(Plane(10.0), Explainer(), objective(), absent).loss.isfinite()
+
+
+class WaitsForDevice(TorchDispatchMode):
+    """Counts the operations after which a host would have to wait for its GPU."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        name = str(function)
+        if name.split(".")[1] in ("_local_scalar_dense", "_linalg_check_errors", "nonzero"):
+            self.found.append(name)
+        return function(*args, **(kwargs or {}))
+
+
+def test_a_step_waits_once_for_its_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    network = DepthAndPose(DepthNetwork("resnet18", "none"), PoseCNN())
+    batch = plane_batch(count=1, size=(64, 96))
+    # The noise takes its seeds from the host, where they stay.
+    assert batch.to("meta").seeds is batch.seeds
+    copied: list[object] = []
+    monkeypatch.setattr("leadline.synthesis.errors.counted_noise", lambda batch: 0.0)
+    with monkeypatch.context() as patch, WaitsForDevice() as waits:
+        for place, name in ((torch, "tensor"), (Tensor, "new_tensor"), (Tensor, "tolist")):
+            patch.setattr(place, name, lambda *given, **_: copied.append(given))
+        jitter_by_formula(batch.images[TARGET], torch.ones(1, 4))
+        step = training_step(network, Explainer(), objective(), batch)
+    assert waits.found == ["aten._local_scalar_dense.default"]
+    assert not copied
+    assert step.loss.isfinite()
 
 
 def halves(batch: Batch) -> list[Batch]:

@@ -1,0 +1,101 @@
+"""Whose pose it is: known, predicted, or nobody's; and what the pose network is shown."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from scenes import NEXT, plane_batch, without
+from torch import Tensor, nn
+
+from leadline.geometry.pose import pose_from_rotvec
+from leadline.networks.depth import DepthNetwork, RawDepth
+from leadline.synthesis.predict import DepthAndPose
+from leadline.types import STEREO, TARGET, Batch, Offset
+
+BEFORE = Offset(time=-1)
+
+
+class Flat(DepthNetwork):
+    """A depth network that sees the same depth everywhere."""
+
+    def __init__(self) -> None:
+        nn.Module.__init__(self)
+        self.makes = frozenset()
+
+    def forward(self, image: Tensor, intrinsics: Tensor | None = None) -> RawDepth:
+        return RawDepth({0: torch.ones_like(image[:, :1])})
+
+
+class Stepping(nn.Module):
+    """A pose network that always sees one step forward, and remembers what it was shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.step = nn.Parameter(torch.tensor([0.0, 0.0, 1.0]))
+        self.shown: list[tuple[Tensor, Tensor]] = []
+
+    def forward(self, earlier: Tensor, later: Tensor) -> Tensor:
+        self.shown.append((earlier, later))
+        return pose_from_rotvec(torch.zeros(len(earlier), 3), self.step.expand(len(earlier), 3))
+
+
+def predictor(pose: nn.Module | None) -> DepthAndPose:
+    return DepthAndPose(Flat(), pose)
+
+
+def knowing(batch: Batch, offset: Offset, *indices: int) -> Batch:
+    """The batch, with the pose to `offset` known for these samples only."""
+    poses = dict(batch.known_poses)
+    known = poses.pop(offset)
+    if indices:
+        poses[offset] = torch.full_like(known, torch.nan)
+        poses[offset][list(indices)] = known[list(indices)]
+    return replace(batch, known_poses=poses)
+
+
+@pytest.mark.parametrize("known", [(), (1,), (0, 1)])
+def test_the_pose_network_runs_whatever_a_batch_knows(known: tuple[int, ...]) -> None:
+    """Two processes that differed in this would wait for each other's gradients forever."""
+    batch, network = plane_batch(), Stepping()
+    poses = predictor(network)(knowing(batch, NEXT, *known)).poses
+    assert len(network.shown) == 1
+    assert torch.equal(poses[STEREO], batch.known_poses[STEREO])
+    for index in range(2):
+        told = batch.known_poses[NEXT][index] if index in known else None
+        expected = torch.tensor([0.0, 0.0, batch.unit]) if told is None else told[:3, 3]
+        torch.testing.assert_close(poses[NEXT][index, :3, 3], expected)
+    poses[NEXT].sum().backward()
+    assert network.step.grad is not None
+    assert network.step.grad[2] == batch.unit * (2 - len(known))
+
+
+def test_the_earlier_image_is_shown_first_and_the_past_is_inverted() -> None:
+    batch, network = plane_batch(sources=(STEREO, NEXT)), Stepping()
+    images = {TARGET: batch.images[TARGET], BEFORE: batch.images[NEXT]}
+    available = dict.fromkeys(images, batch.available[NEXT])
+    past = replace(batch, images=images, inputs=images, available=available, known_poses={})
+    poses = predictor(network)(past).poses
+    ((earlier, later),) = network.shown
+    assert torch.equal(earlier, images[BEFORE])
+    assert torch.equal(later, images[TARGET])
+    assert torch.equal(poses[BEFORE][:, 2, 3], torch.full((2,), -batch.unit))
+
+
+def test_an_absent_frame_is_not_shown_as_a_black_picture() -> None:
+    batch, network = without(plane_batch(), NEXT, index=1), Stepping()
+    predictor(network)(knowing(batch, NEXT))
+    ((target, source),) = network.shown
+    assert torch.equal(source[0], batch.images[NEXT][0])
+    assert torch.equal(source[1], target[1])
+
+
+def test_what_nobody_tells_stays_unknown_and_what_is_absent_stays_out() -> None:
+    batch = without(plane_batch(count=3), NEXT, index=1)
+    poses = predictor(None)(knowing(batch, NEXT, 0, 1)).poses
+    assert torch.equal(poses[NEXT][0], batch.known_poses[NEXT][0])
+    assert torch.equal(poses[NEXT][1], torch.zeros(4, 4))
+    assert poses[NEXT][2].isnan().all()
+    # A partner's pose is the calibration's to tell, not the network's.
+    network = Stepping()
+    assert predictor(network)(knowing(batch, STEREO)).poses[STEREO].isnan().all()
+    assert len(network.shown) == 1
