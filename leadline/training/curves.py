@@ -17,18 +17,19 @@ HEADER = ("step", "name", "value")
 class CurveLog(Logger):
     """Appends `step,name,value` to a CSV file; values keep every digit.
 
-    Lines at or after the step from which a run resumes are dropped first: they belong to work that
-    was lost and is about to be done again.
+    Before the first one, lines at or after the step from which the run resumes are dropped: they
+    belong to work that was lost and is done again.
     """
 
     def __init__(self, path: Path, resume_step: int = 0) -> None:
         super().__init__()
         self._path = path
-        self._begin(resume_step)
+        self._resume_step = resume_step
+        self._begun = False
 
-    @rank_zero_only
-    def _begin(self, resume_step: int) -> None:
-        kept = [row for row in read_curves(self._path) if row[0] < resume_step]
+    def _begin(self) -> None:
+        self._begun = True
+        kept = [row for row in read_curves(self._path) if row[0] < self._resume_step]
         with atomic_path(self._path) as temporary, temporary.open("w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(HEADER)
@@ -49,6 +50,8 @@ class CurveLog(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        if not self._begun:
+            self._begin()
         rows = ((step, name, repr(float(v))) for name, v in metrics.items() if name != "epoch")
         with self._path.open("a", newline="") as file:
             csv.writer(file).writerows(rows)

@@ -60,6 +60,7 @@ class DepthTraining(pl.LightningModule):
         self._optimiser = optimiser
         self._schedule = schedule
         self._groups = tuple(groups)
+        self._metric = False
         freeze_parameters(predictor, self._groups)
 
     def configure_optimizers(self) -> Any:
@@ -80,6 +81,7 @@ class DepthTraining(pl.LightningModule):
 
     def on_fit_start(self) -> None:
         self.objective.check(supplied_by_data(self.data) | supplied_by_predictor(self.predictor))
+        self._metric = self.data.is_metric()
 
     def take_step(self, batch: Batch) -> Step:
         """The step on one batch, in the precision that the trainer has set up."""
@@ -103,7 +105,7 @@ class DepthTraining(pl.LightningModule):
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         step = self.take_step(batch)
         self._log("val", step, len(batch))
-        self.validation_metrics.update(rows_of(batch, step, metric=self.data.is_metric()))
+        self.validation_metrics.update(rows_of(batch, step, metric=self._metric))
 
     def on_validation_epoch_end(self) -> None:
         # Every rank must take part, also one whose share of images had no truth.

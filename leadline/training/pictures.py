@@ -1,5 +1,6 @@
-"""Pictures of a training step: target, warps, errors, which explanation won, depth."""
+"""Pictures of a training step: target, warps, errors, who teaches each pixel, depth."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +11,22 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from leadline.colour import colour_depth, montage, palette_colours
+from leadline.colour import colour_depth, colour_photometric_error, montage
 from leadline.files import atomic_path
-from leadline.losses.explanations import contest
+from leadline.losses.term import BELIEVED, KEPT, Objective
 from leadline.synthesis.errors import Explainer, Explanation
 from leadline.training.module import DepthTraining
-from leadline.types import TARGET, Batch, Errors, Predictions
+from leadline.training.step import EXPLANATIONS
+from leadline.types import TARGET, Batch, LossValue, Predictions, Scene
 
 Picture = UInt8[np.ndarray, "_ _ 3"]
 
-WINNERS = {"prediction": (38, 94, 168), "identity": (30, 30, 30), "hint": (245, 166, 35)}
-"""Colours of the explanation that wins a pixel: blue, near black, orange."""
+NOTHING, TEACHERS = (30, 30, 30), {KEPT: (38, 94, 168), BELIEVED: (245, 166, 35)}
+"""Colours of a pixel that teaches nothing, and of what teaches it: photometric error, hint. Where
+both do, it is the hint's."""
+TEACHERS_CAPTION = "taught by: photometry blue, hint orange, nothing black"
 LEAST_WIDTH = 320
 """Pixels of a picture on the sheet, so that captions fit."""
-ERROR_SHOWN = 0.5
-"""Photometric error at which the palette ends."""
 
 
 def picture_of(image: Float[Tensor, "3 h w"]) -> Picture:
@@ -32,33 +34,36 @@ def picture_of(image: Float[Tensor, "3 h w"]) -> Picture:
     return (image.detach().cpu().clamp(0, 1) * 255).round().byte().movedim(0, -1).numpy()
 
 
-def picture_of_error(error: Float[Tensor, "h w"]) -> Picture:
-    """A photometric error, dark where the explanation is good."""
-    levels = (error.detach().cpu() / ERROR_SHOWN).clamp(0, 1) * 255
-    return np.asarray(palette_colours("magma")[levels.round().byte().numpy()])
-
-
-def picture_of_winners(errors: Errors, scale: int, index: int) -> Picture:
-    """Which explanation wins each pixel of one sample, in the colours of `WINNERS`."""
-    result = contest(errors, scale, "min", identity=True, hint=True)
-    picture = np.empty((*errors.valid.shape[-2:], 3), np.uint8)
-    picture[:] = WINNERS["prediction"]
-    picture[result.identity_wins[index, 0].cpu().numpy()] = WINNERS["identity"]
-    picture[result.hint_wins[index, 0].cpu().numpy()] = WINNERS["hint"]
+def picture_of_teachers(parts: Mapping[str, LossValue], scale: int, index: int) -> Picture | None:
+    """What teaches each pixel of one sample, in the colours of `TEACHERS`, as the terms themselves
+    say it; None where none of them chooses among pixels.
+    """
+    picture = None
+    for kind, colour in TEACHERS.items():
+        name = f"{kind}_{scale}"
+        for chosen in (part.maps[name] for part in parts.values() if name in part.maps):
+            if picture is None:
+                picture = np.full((*chosen.shape[-2:], 3), NOTHING, np.uint8)
+            picture[chosen[index, 0].cpu().numpy()] = colour
     return picture
 
 
 def scene_sheet(
-    batch: Batch, predictions: Predictions, explainer: Explainer, index: int = 0
+    batch: Batch,
+    predictions: Predictions,
+    explainer: Explainer,
+    objective: Objective,
+    step: int = 0,
+    index: int = 0,
 ) -> Picture:
-    """All that the objective could see of one sample, at the finest scale, as one captioned
-    sheet.
+    """All that the objective sees of one sample at this step, and what it makes of it, at the
+    finest scale, as one captioned sheet.
     """
-    wanted: set[Explanation] = {"predicted", "identity", "warped"}
-    if batch.hint is not None:
-        wanted.add("hint")
+    wanted: set[Explanation] = {"predicted", "warped"}
+    wanted |= EXPLANATIONS & objective.needed()
     with torch.no_grad():
         errors = explainer(batch, predictions, wanted)
+        _, parts = objective(Scene(batch, predictions, errors), step)
     finest = min(errors.depth)
     cells = {
         "target": picture_of(batch.images[TARGET][index]),
@@ -67,10 +72,11 @@ def scene_sheet(
     if errors.warped is not None and errors.predicted is not None:
         for n, offset in enumerate(batch.sources):
             cells[f"{offset} warped by depth"] = picture_of(errors.warped[finest][index, n])
-            cells[f"{offset} error"] = picture_of_error(errors.predicted[finest][index, n])
-        cells["best: prediction blue, identity black, hint orange"] = picture_of_winners(
-            errors, finest, index
-        )
+            error = errors.predicted[finest][index, n].detach().float().cpu().numpy()
+            cells[f"{offset} error"] = colour_photometric_error(error)
+    teachers = picture_of_teachers(parts, finest, index)
+    if teachers is not None:
+        cells[TEACHERS_CAPTION] = teachers
     if batch.hint is not None:
         cells["hint"] = colour_depth(batch.hint[index, 0].cpu().numpy())
     return montage(
@@ -84,6 +90,7 @@ class Pictures(pl.Callback):
     def __init__(self, folder: Path, every_steps: int) -> None:
         self._folder = folder
         self._every_steps = every_steps
+        self._drawn = 0
 
     def on_train_batch_end(
         self,
@@ -94,23 +101,27 @@ class Pictures(pl.Callback):
         batch_index: int,
     ) -> None:
         step = trainer.global_step
-        due = step % self._every_steps == 0 or step == 1
+        # Several batches may make one step, of which one picture is enough.
+        due = step != self._drawn and (step % self._every_steps == 0 or step == 1)
         if not (due and trainer.is_global_zero and isinstance(module, DepthTraining)):
             return
         if batch.intrinsics is None or not batch.sources:
             return
-        sheet = self._draw(module, batch)
+        # The weights are those after the step; what counts is what counted in it.
+        sheet = self._draw(module, batch, step - 1)
+        self._drawn = step
         with atomic_path(self._folder / f"step_{step:07d}.png") as temporary:
             cv2.imwrite(str(temporary), sheet[..., ::-1])
         for logger in trainer.loggers:
             if isinstance(logger, pl.loggers.TensorBoardLogger):
                 logger.experiment.add_image("train/scene", sheet, step, dataformats="HWC")
 
-    def _draw(self, module: DepthTraining, batch: Batch) -> Picture:
+    def _draw(self, module: DepthTraining, batch: Batch, step: int) -> Picture:
         # In eval mode, so that drawing does not move the statistics of batch norm.
         module.eval()
         try:
             with torch.no_grad():
-                return scene_sheet(batch, module.predictor(batch), module.explainer)
+                predictions = module.predictor(batch)
+                return scene_sheet(batch, predictions, module.explainer, module.objective, step)
         finally:
             module.train()

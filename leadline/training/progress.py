@@ -4,6 +4,7 @@ import time
 from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
+from lightning.pytorch.callbacks import RichProgressBar
 
 WINDOW = 20
 """Steps over which speed and shares are averaged."""
@@ -79,6 +80,24 @@ class Throughput(pl.Callback):
         now = time.perf_counter()
         lap, self._mark = now - self._mark, now
         return lap
+
+
+class ProgressBar(RichProgressBar):
+    """A bar for a terminal that looks at the figures every so many steps: for each of them a GPU
+    has to be waited for.
+    """
+
+    def __init__(self, every_steps: int) -> None:
+        super().__init__()
+        self._every_steps = every_steps
+        self._shown: dict[str, int | str | float | dict[str, float]] = {}
+
+    def get_metrics(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule
+    ) -> dict[str, int | str | float | dict[str, float]]:
+        if not trainer.training or trainer.global_step % self._every_steps == 0:
+            self._shown = super().get_metrics(trainer, pl_module)
+        return self._shown
 
 
 class ProgressLines(pl.Callback):

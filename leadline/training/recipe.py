@@ -17,8 +17,7 @@ from jsonargparse import ArgumentParser, Namespace
 from leadline.data.module import DepthData
 from leadline.recipes import recipe_text
 from leadline.training.module import DepthTraining
-
-Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+from leadline.training.precision import Precision, chosen_precision
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,9 @@ class RunSettings:
     steps: int | None = None
     """Ends the run earlier than the epochs do."""
     precision: Precision = "32-true"
-    """Of the networks; warps, SSIM, logarithms and losses are float32 under any of them."""
+    """Of the networks; warps, SSIM, logarithms and losses are float32 under any of them. `auto` is
+    bf16-mixed where the processor gains by it; not the default, because a recipe should give the
+    same numbers on every machine."""
     accelerator: str = "auto"
     devices: int | Literal["auto"] = "auto"
     nodes: int = 1
@@ -64,7 +65,8 @@ def read_recipe(
 ) -> Namespace:
     """A checked configuration: the recipe, then what is `given` by section, then the overrides.
 
-    Overrides are spelt `--data.batch_size=4`.
+    Overrides are spelt `--data.batch_size=4`. What is left to the machine is chosen here, so that
+    the configuration of a run says what was chosen.
 
     Raises:
         ValueError: one line that names the wrong key or value.
@@ -79,10 +81,12 @@ def read_recipe(
         contents[section] = (contents.get(section) or {}) | dict(values)
     parser = recipe_parser()
     try:
-        return parser.parse_args(list(overrides), namespace=parser.parse_object(contents))
+        config = parser.parse_args(list(overrides), namespace=parser.parse_object(contents))
     except Exception as error:
         advice = _nearest_key(str(error), parser)
         raise ValueError(f"recipe {recipe}: {_one_line(error)}{advice}") from None
+    config.run.precision = chosen_precision(config.run.precision, config.run.accelerator)
+    return config
 
 
 def build(config: Namespace) -> tuple[DepthData, DepthTraining, RunSettings]:

@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from leadline.files import atomic_path
 
 SECONDS_BETWEEN_EPOCHS = 30.0
 """Ends of epochs that follow each other faster are not all saved: writing would take the time."""
+IMAGES_PER_BATCH = "leadline_images_per_batch"
+"""Key of batch_size x devices: the position in an epoch is counted in batches of so many."""
 
 
 class Interrupted(Exception):
@@ -27,6 +30,8 @@ class ResumePoint(pl.Callback):
     Weights, optimiser, schedule, epoch and position in it, and generators: a run that is killed and
     started again continues as if it had not been. Ctrl-C, or the signal by which a cluster ends a
     job, stops the run after the step under way, with its state saved; a second Ctrl-C at once.
+    Where the gradients of several batches are summed, a step is all of them: half a sum is in no
+    file.
     """
 
     def __init__(self, path: Path, every_steps: int) -> None:
@@ -34,6 +39,7 @@ class ResumePoint(pl.Callback):
         self._every_steps = every_steps
         self._last_save = time.monotonic()
         self._process = os.getpid()
+        self._step_before = 0
         self.asked_to_stop = False
 
     def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -41,6 +47,14 @@ class ResumePoint(pl.Callback):
         # and wait for each other in the save; there Ctrl-C stops at once.
         if trainer.world_size == 1 and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, self._ask_to_stop)
+
+    def on_train_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:
+        self._step_before = trainer.global_step
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        checkpoint[IMAGES_PER_BATCH] = images_per_batch(trainer)
 
     def on_train_batch_end(
         self,
@@ -50,6 +64,8 @@ class ResumePoint(pl.Callback):
         batch: Any,
         batch_index: int,
     ) -> None:
+        if trainer.global_step == self._step_before:
+            return
         # The state is saved here and not when training ends: at this point the trainer knows that
         # the epoch may not be over, and a longer run can go on exactly where this one stopped.
         stopping = self.asked_to_stop or (trainer.received_sigterm and trainer.world_size == 1)
@@ -92,17 +108,41 @@ class ResumePoint(pl.Callback):
             print("stopping after this step; Ctrl-C again stops at once", file=sys.stderr)
 
 
+def images_per_batch(trainer: pl.Trainer) -> int:
+    """batch_size x devices of a run."""
+    batch_size: int = trainer.datamodule.batch_size  # type: ignore[attr-defined]
+    return batch_size * trainer.world_size
+
+
 def resume_step(path: Path) -> int:
     """How many steps the run at `path` has done; 0 where there is nothing to go on from.
 
     Raises:
         ValueError: the file is there but is not the state of a run.
     """
+    return read_resume_point(path).step
+
+
+@dataclass(frozen=True)
+class Done:
+    """How far a run has come, and on what."""
+
+    step: int = 0
+    images_per_batch: int | None = None
+    """None where nothing is done, or where an early version did not note it."""
+
+
+def read_resume_point(path: Path) -> Done:
+    """What is done of the run at `path`; nothing where there is nothing to go on from.
+
+    Raises:
+        ValueError: the file is there but is not the state of a run.
+    """
     if not path.exists():
-        return 0
+        return Done()
     try:
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        return int(state["global_step"])
+        return Done(int(state["global_step"]), state.get(IMAGES_PER_BATCH))
     except Exception as error:
         reason = str(error).split(". ")[0] or type(error).__name__
         raise ValueError(

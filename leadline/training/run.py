@@ -1,6 +1,5 @@
 """A training run in a folder of its own: started, resumed, and never half done."""
 
-import difflib
 import logging
 import signal
 import sys
@@ -14,23 +13,17 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from leadline.data.module import DepthData
-from leadline.files import atomic_path
-from leadline.training.curves import CurveLog, read_curves
+from leadline.files import remove_leftovers
+from leadline.training.curves import CurveLog
+from leadline.training.memory import keep_freed_memory
 from leadline.training.module import DepthTraining
 from leadline.training.pictures import Pictures
-from leadline.training.progress import ProgressLines, Throughput
+from leadline.training.precision import chosen_precision
+from leadline.training.progress import ProgressBar, ProgressLines, Throughput
 from leadline.training.recipe import RunSettings
-from leadline.training.resume import Interrupted, ResumePoint, resume_step
+from leadline.training.resume import Interrupted, ResumePoint, read_resume_point
+from leadline.training.run_folder import CURVES, RESUME_POINT, begin_run
 
-CONFIG = "config.yaml"
-RESUME_POINT = "resume.ckpt"
-CURVES = "curves.csv"
-MAY_CHANGE = (
-    *("epochs:", "steps:", "workers:", "devices:", "nodes:", "accelerator:"),
-    *("loggers:", "log_every:", "checkpoint_every:", "pictures_every:"),
-)
-"""Settings that a resumed run may be given anew: they end it later, run it elsewhere or only watch
-it."""
 IDLE_REMARKS = (
     ".*does not have many workers.*",
     ".*smaller than the logging interval.*",
@@ -53,14 +46,14 @@ def fit(
 
     Raises:
         ValueError: a setting is out of range or asks for what this machine has not, or the folder
-            holds a run of another recipe, or a damaged resume point.
+            holds a run of another recipe or batch, or a damaged resume point.
         KeyboardInterrupt: the run was interrupted, and has saved its state.
     """
     _check(settings)
     # Of the trainer's own remarks only warnings concern a user.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    done = resume_step(run / RESUME_POINT)
-    begin_run(run, config)
+    done = read_resume_point(run / RESUME_POINT)
+    precision = chosen_precision(settings.precision, settings.accelerator)
     resume_point = ResumePoint(run / RESUME_POINT, settings.checkpoint_every)
     throughput = Throughput()
     watched = sys.stdout.isatty()
@@ -69,7 +62,7 @@ def fit(
             default_root_dir=run,
             max_epochs=settings.epochs,
             max_steps=settings.steps if settings.steps is not None else -1,
-            precision=settings.precision,
+            precision=precision,
             accelerator=settings.accelerator,
             devices=settings.devices,
             num_nodes=settings.nodes,
@@ -77,12 +70,12 @@ def fit(
             gradient_clip_val=settings.clip_gradient,
             log_every_n_steps=settings.log_every,
             logger=[
-                CurveLog(run / CURVES, done),
+                CurveLog(run / CURVES, done.step),
                 *(_logger(name, run) for name in settings.loggers),
             ],
             callbacks=[
                 throughput,
-                *([] if watched else [ProgressLines(throughput)]),
+                ProgressBar(settings.log_every) if watched else ProgressLines(throughput),
                 Pictures(run / "pictures", settings.pictures_every),
                 resume_point,
                 *callbacks,
@@ -94,15 +87,21 @@ def fit(
             # Order and shards are ours: counted from the seed, so that a resumed run is the same.
             use_distributed_sampler=False,
         )
-        if done and trainer.is_global_zero:
-            print(f"going on from step {done} of {run}", flush=True)
+        if trainer.strategy.root_device.type == "cpu":
+            keep_freed_memory()
+        changed = begin_run(run, config, done, data.batch_size * trainer.world_size)
+        remove_leftovers([run, *(path for path in run.iterdir() if path.is_dir())])
+        if trainer.is_global_zero:
+            print(f"precision: {precision}", flush=True)
+        if done.step and trainer.is_global_zero:
+            print("; ".join([f"going on from step {done.step} of {run}", *changed]), flush=True)
         trainer.fit(
             module,
             datamodule=data,
-            ckpt_path=run / RESUME_POINT if done else None,
+            ckpt_path=run / RESUME_POINT if done.step else None,
             weights_only=True,
         )
-    if trainer.global_step == done and trainer.is_global_zero:
+    if trainer.global_step == done.step and trainer.is_global_zero:
         print("nothing left to train; more by --run.epochs or --run.steps", flush=True)
     return trainer
 
@@ -150,38 +149,6 @@ def _check(settings: RunSettings) -> None:
     for name, count in counts.items():
         if count is not None and count < 1:
             raise ValueError(f"run.{name}: expected 1 or more, got {count}")
-
-
-def begin_run(run: Path, config: str) -> None:
-    """Write the configuration of a new run, or check that an old one is being continued.
-
-    A folder in which nothing was trained yet, because the first attempt failed, may be given
-    another configuration.
-
-    Raises:
-        ValueError: the folder's configuration differs; names the first settings that do.
-    """
-    path = run / CONFIG
-    trained = (run / RESUME_POINT).exists() or read_curves(run / CURVES)
-    if path.exists() and trained:
-        changed = _differences(path.read_text(), config)
-        if changed:
-            raise ValueError(
-                f"{run} holds a run with other settings ({'; '.join(changed[:3])}): "
-                "give another folder, or the same settings to resume it"
-            )
-    with atomic_path(path) as temporary:
-        temporary.write_text(config)
-
-
-def _differences(old: str, new: str) -> list[str]:
-    lines = difflib.ndiff(old.splitlines(), new.splitlines())
-    changed = [
-        f"{'was' if line[0] == '-' else 'now'} {line[2:].strip()}"
-        for line in lines
-        if line[0] in "+-"
-    ]
-    return [line for line in changed if not line.split(" ", 1)[1].startswith(MAY_CHANGE)]
 
 
 def _logger(name: str, run: Path) -> Logger:

@@ -9,7 +9,7 @@ from training_command import environment, train_command
 from worlds import write_stereo_folder
 
 from leadline.training.curves import read_curves
-from leadline.training.run import CURVES
+from leadline.training.run_folder import CURVES
 
 SCALAR = "train/loss"
 
@@ -19,8 +19,12 @@ def test_two_processes_share_one_run(tmp_path: Path) -> None:
     world = write_stereo_folder(tmp_path / "world", count=12, size=(32, 64))
     run = tmp_path / "run"
     arguments = train_command(world, run, "--run.devices=2", "--run.accelerator=cpu")
-    subprocess.run(arguments, env=environment(), check=True, capture_output=True)
+    done = subprocess.run(arguments, env=environment(), check=True, capture_output=True, text=True)
     steps = Counter(step for step, name, _ in read_curves(run / CURVES) if name == SCALAR)
     # 20 targets, two processes with batches of two: five steps in each of two epochs.
     assert steps == Counter(range(10))
     assert (run / "model" / "model.safetensors").exists()
+    # One of them speaks.
+    for said in ("1 x reprojection", "precision: 32-true", "training: 20 of 20", "model: "):
+        assert done.stdout.count(said) == 1
+    assert "strides do not match" not in done.stderr
