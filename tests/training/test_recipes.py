@@ -78,6 +78,46 @@ def test_a_recipe_says_what_it_is_and_where_it_departs(name: str) -> None:
     assert any("Departures:" in line for line in head)
 
 
+def flat(values: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(values, dict):
+        return {prefix: values}
+    return {
+        name: leaf
+        for key, item in values.items()
+        for name, leaf in flat(item, f"{prefix}.{key}" if prefix else key).items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("style", "of", "removed", "changed"),
+    [
+        ("self", "", {"hint"}, {"reprojection.term.init_args.hint_competes"}),
+        ("hard", "", {"reprojection"}, {"hint.term.init_args.believe"}),
+        ("sum", "", set(), {"hint.term.init_args.believe"}),
+        (
+            "uncertain",
+            "_hard",
+            set(),
+            {"hint.term.init_args.uncertainty", "depth.init_args.uncertainty"},
+        ),
+    ],
+)
+def test_an_ablation_changes_one_thing(
+    style: str, of: str, removed: set[str], changed: set[str]
+) -> None:
+    """Of complete configurations, so that a default that is written out is no difference."""
+    configs = [
+        flat(config_of(name).as_dict()) for name in (f"depth_hints_s{of}", f"depth_hints_s_{style}")
+    ]
+    names = configs[0].keys() | configs[1].keys()
+    different = {name for name in names if configs[0].get(name) != configs[1].get(name)}
+    gone = {name for term in removed for name in names if f".objective.{term}." in name}
+    assert gone <= different
+    left = different - gone
+    assert {end for end in changed if any(name.endswith(end) for name in left)} == changed
+    assert len(left) == len(changed)
+
+
 def test_the_complete_configuration_gives_the_same_run_again() -> None:
     config = config_of("depth_hints_s", *SMALL)
     again = recipe_parser().parse_object(yaml.safe_load(as_yaml(config)))

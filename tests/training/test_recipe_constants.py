@@ -1,0 +1,67 @@
+"""The published constants of the published methods, written down a second time."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from leadline.recipes import recipe_text
+
+# frames; height, width, batch; learning rate, epochs, step of the schedule; smoothness; hints
+PUBLISHED: dict[str, tuple[Any, ...]] = {
+    "monodepth2_m": ([0, -1, 1], 192, 640, 12, 1e-4, 20, 15, 1e-3, False),
+    "monodepth2_s": ([0, "stereo"], 192, 640, 12, 1e-4, 20, 15, 1e-3, False),
+    "monodepth2_ms": ([0, -1, 1, "stereo"], 192, 640, 12, 1e-4, 20, 15, 1e-3, False),
+    "depth_hints_s": ([0, "stereo"], 192, 640, 12, 1e-4, 20, 5, None, True),
+    "depth_hints_ms": ([0, -1, 1, "stereo"], 192, 640, 12, 1e-4, 20, 5, None, True),
+    "depth_hints_s_1024x320": ([0, "stereo"], 320, 1024, 6, 1e-4, 20, 5, None, True),
+    "depth_hints_ms_1024x320": ([0, -1, 1, "stereo"], 320, 1024, 6, 1e-4, 20, 5, None, True),
+}
+SECOND_STAGES = ("monodepth2_m", "monodepth2_s", "monodepth2_ms")
+OBJECTIVE = {
+    False: {"reduction": "min", "automask": True, "average_over": "pixels"},
+    True: {"reduction": "min", "automask": True, "average_over": "kept", "hint_competes": True},
+}
+
+
+def recipe(name: str) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load(recipe_text(name))
+    return content
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_constants(name: str) -> None:
+    frames, height, width, batch, rate, epochs, step, smoothness, hints = PUBLISHED[name]
+    content = recipe(name)
+    data, model = content["data"], content["model"]
+    assert data["frames"] == frames
+    assert (data["height"], data["width"], data["batch_size"]) == (height, width, batch)
+    assert (data["flip"], data["jitter"]) == ("mirror", True)
+    assert model["optimiser"]["class_path"] == "torch.optim.Adam"
+    assert float(model["optimiser"]["init_args"]["lr"]) == rate
+    assert model["schedule"]["init_args"] == {"step_size": step, "gamma": 0.1}
+    assert content["run"]["epochs"] == epochs
+    predictor = model["predictor"]["init_args"]
+    depth = predictor["depth"]["init_args"]
+    assert (depth["minimum_depth"], depth["maximum_depth"]) == (0.1, 100)
+    assert depth["backbone"] == "resnet18"
+    assert ("pose" in predictor) == (1 in frames)
+    assert model["explainer"] == {"ssim_weight": 0.85, "padding": "border"}
+    objective = model["objective"]
+    assert objective["reprojection"]["term"]["init_args"] == OBJECTIVE[hints]
+    assert objective.get("smoothness", {}).get("weight") == smoothness
+    assert ("hint" in objective) == hints
+    if hints:
+        proxy = objective["hint"]["term"]["init_args"]
+        assert proxy == {"believe": "hint_wins", "residual": "log_l1", "automask": True}
+        assert "weight" not in objective["hint"]
+
+
+@pytest.mark.parametrize("name", SECOND_STAGES)
+def test_second_stages_go_on_for_five_epochs_at_a_tenth(name: str) -> None:
+    first, second = recipe(name), recipe(f"{name}_1024x320")
+    assert float(second["model"]["optimiser"]["init_args"]["lr"]) == 1e-5
+    assert second["run"]["epochs"] == 5
+    assert (second["data"]["height"], second["data"]["width"]) == (320, 1024)
+    assert second["data"]["frames"] == first["data"]["frames"]
+    assert second["model"]["objective"] == first["model"]["objective"]
