@@ -1,0 +1,67 @@
+"""Does every recipe learn? Each trained for as many images as the others in one small world.
+
+One seed each: this shows that a recipe works, and roughly what it costs; which of two is better is
+a question for several seeds (`styles.py`). The world and the rows are those of `styles.py`, so that
+one folder can serve both.
+
+    python benchmarks/recipes.py --out runs/styles --jobs 2
+"""
+
+import argparse
+from pathlib import Path
+
+from small_world import Row, Trial, conditions, guesses, prepare, run_all
+
+from leadline.evaluation.alignment import Alignment
+
+RECIPES = {
+    "monodepth2_m": "monodepth2_m",
+    "monodepth2_s": "monodepth2_s",
+    "monodepth2_ms": "monodepth2_ms",
+    # The name under which `styles.py` trains it: the run is shared.
+    "soft": "depth_hints_s",
+    "depth_hints_ms": "depth_hints_ms",
+}
+RESULTS = Path(__file__).with_name("recipes.md")
+
+
+def table(rows: list[Row], metric: dict[str, float], scaled: dict[str, float]) -> str:
+    lines = [
+        "# Does every recipe learn?",
+        "",
+        f"{conditions()} One seed.",
+        "",
+        "Thin: poles, signs, fences, trunks. Hidden: what the right camera cannot see.",
+        "",
+        "| recipe | scaling | Abs Rel | a1 | Abs Rel, thin | Abs Rel, hidden | edge F1 | CPU-s |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in sorted(rows, key=lambda row: list(RECIPES).index(row["style"])):
+        details = [f"{row[key]:.3f}" if key in row else "" for key in ("thin", "hidden", "edge_f1")]
+        cells = [
+            *(f"`{RECIPES[row['style']]}`", "none" if "thin" in row else "median"),
+            *(f"{row['abs_rel']:.3f}", f"{row['a1']:.3f}", *details, f"{row['cpu_seconds']:.0f}"),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    for scaling, found in (("none", metric), ("median", scaled)):
+        lines += [
+            f"| {name} (no picture) | {scaling} | {value:.3f} | | | | | |"
+            for name, value in found.items()
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--jobs", type=int, default=2, help="runs side by side, one thread each")
+    options = parser.parse_args()
+    prepare(options.out)
+    rows = run_all([Trial(*names, seed=0) for names in RECIPES.items()], options.out, options.jobs)
+    median = Alignment("median")
+    RESULTS.write_text(table(rows, guesses(options.out), guesses(options.out, median)))
+    print(RESULTS.read_text())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""Recipes trained in one small world for equally many images, scored on drives they never saw.
+
+What is shared by the benchmarks that compare recipes: the world, its hints, the schedule, rows.
+"""
+
+import json
+import multiprocessing
+import platform
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from leadline.data.sources.detect import open_source, source_config
+from leadline.data.splits import read_split
+from leadline.data.synthetic.generate import generate
+from leadline.data.synthetic.settings import WorldSettings
+from leadline.evaluation.alignment import UNALIGNED, Alignment
+from leadline.evaluation.details import score_details
+from leadline.evaluation.guesses import honest_guesses
+from leadline.evaluation.protocol import named_protocol
+from leadline.evaluation.run import PREDICTIONS, TRUTH, evaluate_model
+from leadline.evaluation.world import detailed_frames
+from leadline.hints.generate import generate_hints
+from leadline.hints.jobs import source_jobs
+from leadline.hints.method import HintMethod
+from leadline.inference.model_callback import ModelFolder
+from leadline.recipes import recipe_text
+from leadline.training.recipe import as_yaml, build, read_recipe
+from leadline.training.run import fit
+
+WORLD = WorldSettings(drives=14, frames=12, size=(320, 96), seed=11, velodyne=False)
+HINTS = HintMethod(mode="valid", size=(192, 640))
+EPOCHS, BATCH, LEARNING_RATE, STEP_SIZE = 10, 6, 1e-3, 8
+"""The last two epochs at a tenth of the learning rate."""
+PROTOCOL = "eigen"
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run: a recipe and a seed, under the name that the table gives it."""
+
+    name: str
+    recipe: str
+    seed: int
+
+    @property
+    def folder(self) -> str:
+        return f"{self.name.replace(' ', '_')}_{self.seed}"
+
+
+def prepare(out: Path) -> None:
+    """The world, its hints, and splits: the validation drive is scored beside the test drive."""
+    out.mkdir(parents=True, exist_ok=True)
+    world = out / "world"
+    print(generate(world, WORLD))
+    train, val, test = (
+        read_split(world / "splits" / f"{name}.txt") for name in ("train", "val", "test")
+    )
+    lists = {"train": train, "val": val, "test": [f for f in (*val, *test) if f.camera == 0]}
+    for name, frames in lists.items():
+        (out / f"{name}.txt").write_text("".join(f"{frame}\n" for frame in frames))
+    print(
+        generate_hints(source_jobs(open_source(world), [*train, *val]).jobs, out / "hints", HINTS)
+    )
+
+
+def train_and_score(trial: Trial, out: Path) -> Row:
+    """One run on one thread; goes on where an earlier call was cut off.
+
+    A recipe that learns from video alone is scored with each image's median, the others as they
+    are.
+    """
+    torch.set_num_threads(1)
+    world, run = out / "world", out / trial.folder
+    data = {
+        "source": source_config(world),
+        "train_split": str(out / "train.txt"),
+        "val_split": str(out / "val.txt"),
+    }
+    if trial.recipe.startswith("depth_hints"):
+        data["hints"] = str(out / "hints")
+    config = read_recipe(trial.recipe, {"data": data}, _changes(trial))
+    batches, module, limits = build(config)
+    text = as_yaml(config)
+    model = ModelFolder(run / "model", trial.recipe, text)
+    start = time.process_time()
+    fit(module, batches, limits, run, text, [model])
+    seconds = time.process_time() - start
+    evaluation = evaluate_model(model.folder, world, run / "evaluation", split=out / "test.txt")
+    row: Row = {
+        "style": trial.name,
+        "seed": trial.seed,
+        "abs_rel": evaluation.mean.abs_rel,
+        "a1": evaluation.mean.a1,
+        "cpu_seconds": seconds,
+    }
+    if evaluation.alignment.kind == "none":
+        row |= _details(world, run / "evaluation", out / "test.txt")
+    return row
+
+
+def _changes(trial: Trial) -> list[str]:
+    """What differs from the recipe: a small size, few steps, no pretrained weights."""
+    networks = [name for name in ("depth", "pose") if f"{name}:" in recipe_text(trial.recipe)]
+    return [
+        f"--seed={trial.seed}",
+        *("--data.height=96", "--data.width=320", f"--data.batch_size={BATCH}"),
+        "--data.workers=0",
+        *(f"--model.predictor.init_args.{name}.init_args.weights=none" for name in networks),
+        f"--model.optimiser.init_args.lr={LEARNING_RATE}",
+        f"--model.schedule.init_args.step_size={STEP_SIZE}",
+        *(f"--run.epochs={EPOCHS}", "--run.checkpoint_every=200", "--run.pictures_every=500"),
+        "--run.loggers=[]",
+    ]
+
+
+def _details(world: Path, evaluation: Path, split: Path) -> Row:
+    frames = detailed_frames(
+        open_source(world), read_split(split), world, evaluation / PREDICTIONS, evaluation / TRUTH
+    )
+    details = score_details(frames, named_protocol(PROTOCOL))
+    return {
+        "thin": details.thin_abs_rel,
+        "hidden": details.hidden_abs_rel,
+        "edge_f1": details.edge_f1,
+    }
+
+
+def run_all(trials: Sequence[Trial], out: Path, jobs: int) -> list[Row]:
+    """The rows of all trials; those in `rows.jsonl` are not made again."""
+    path = out / "rows.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    done = {(row["style"], row["seed"]) for row in rows}
+    todo = [trial for trial in trials if (trial.name, trial.seed) not in done]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+        for future in as_completed([pool.submit(train_and_score, trial, out) for trial in todo]):
+            row = future.result()
+            rows.append(row)
+            with path.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+            print(row, flush=True)
+    wanted = {(trial.name, trial.seed) for trial in trials}
+    return [row for row in rows if (row["style"], row["seed"]) in wanted]
+
+
+def guesses(out: Path, alignment: Alignment = UNALIGNED) -> dict[str, float]:
+    """Abs Rel of what needs no picture, on the test frames."""
+    source = open_source(out / "world")
+    truths = [source.true_depth(frame) for frame in read_split(out / "test.txt")]
+    known = [truth for truth in truths if truth is not None]
+    found = honest_guesses(known, named_protocol(PROTOCOL), alignment)
+    return {name: mean.abs_rel for name, mean in found.items()}
+
+
+def conditions() -> str:
+    """What every table says of its runs."""
+    processor = torch.cpu.get_capabilities().get("cpu_name", platform.machine())
+    return (
+        f"{date.today()}; {processor}, one thread a run; torch {torch.__version__}. World of "
+        f"{WORLD.drives} drives x {WORLD.frames} frames at 320x96, seed {WORLD.seed}; {EPOCHS} "
+        f"epochs, batches of {BATCH}, Adam {LEARNING_RATE:g}, divided by ten after epoch "
+        f"{STEP_SIZE}; ResNet-18 from scratch. Metres, no median scaling unless said; {PROTOCOL} "
+        "protocol on two held-out drives."
+    )
