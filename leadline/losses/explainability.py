@@ -41,15 +41,21 @@ class MaskedReprojection(Term):
 class ExplainabilityPrior(Term):
     """Cross-entropy of the mask against 1 everywhere: doubt must be worth its price
     [sfmlearner].
+
+    Taken at each map's own size, where the network decides; a source that is absent has no mask.
     """
 
     needs = frozenset({"explainability"})
 
     def forward(self, scene: Scene) -> LossValue:
-        maps = list(_explainability(scene).values())
-        sums = torch.stack([functional.softplus(-logits).sum() for logits in maps])
-        counts = [sums.new_full((), float(logits.numel())) for logits in maps]
-        return LossValue(sums, torch.stack(counts))
+        batch = scene.batch
+        available = torch.stack([batch.available[source] for source in batch.sources], dim=1)
+        sums, counts = [], []
+        for logits in _explainability(scene).values():
+            counted = available[..., None, None].expand_as(logits)
+            sums.append(functional.softplus(-logits).where(counted, 0.0).sum())
+            counts.append(counted.sum())
+        return LossValue(torch.stack(sums), torch.stack(counts).to(sums[0].dtype))
 
 
 def _explainability(scene: Scene) -> dict[int, Float[Tensor, "b n h w"]]:

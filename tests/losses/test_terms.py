@@ -235,6 +235,22 @@ def test_a_predictive_mask_scales_the_error_and_pays_for_doubt() -> None:
     torch.testing.assert_close(prior(unsure).mean(), torch.tensor(2.0).log())
 
 
+def test_masked_errors_are_reduced_like_any_other() -> None:
+    scene = scene_at(12.0)
+    plain = Reprojection(reduction="min", automask=False)(scene).mean()
+    halved = MaskedReprojection(reduction="min")(with_explainability(scene, 0.0)).mean()
+    torch.testing.assert_close(halved, plain / 2)
+
+
+def test_absent_sources_have_no_mask_to_pay_for() -> None:
+    scene = with_explainability(scene_at(12.0, without(plane_batch(), STEREO, 0)), 0.0)
+    value = ExplainabilityPrior()(scene)
+    whole = ExplainabilityPrior()(with_explainability(scene_at(12.0), 0.0))
+    assert (value.count < whole.count).all()
+    torch.testing.assert_close(value.mean(), torch.tensor(2.0).log())
+    assert MaskedReprojection(reduction="min")(scene).mean().isfinite()
+
+
 def test_a_mask_for_another_number_of_sources_is_refused() -> None:
     scene = with_explainability(scene_at(12.0, plane_batch(sources=(STEREO,))), 0.0)
     with pytest.raises(ValueError, match="one mask for each of 1 sources"):
