@@ -15,6 +15,7 @@ from leadline.hints.match import MatcherSetting, candidates
 from leadline.hints.method import HintMethod
 
 Picture = UInt8[np.ndarray, "h w 3"]
+_SIXTEEN_BIT_GREY = "I;16"
 _EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV")
 
 
@@ -162,8 +163,11 @@ def _open(path: Path) -> Image.Image:
     try:
         with warnings.catch_warnings(), Image.open(path) as image:
             warnings.simplefilter("ignore")
+            if image.mode.startswith(_SIXTEEN_BIT_GREY):
+                # The upper eight bits, as training reads such images.
+                return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
             if image.mode not in _EIGHT_BIT_MODES:
-                raise ValueError(f"expected 8 bits a channel, got mode {image.mode}")
+                raise ValueError(f"expected 8 or 16 bits a channel, got mode {image.mode}")
             return image.convert("RGB")
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: no such image") from None

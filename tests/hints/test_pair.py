@@ -90,8 +90,9 @@ def test_unusable_images_are_named(tmp_path: Path) -> None:
     cv2.imwrite(str(job.right), np.zeros((10, 20, 3), np.uint8))
     with pytest.raises(ValueError, match=r"left/007\.png.* 128x32 and 20x10 \(.*right/007\.png"):
         make_hints(job, METHOD, tmp_path)
-    cv2.imwrite(str(job.right), np.zeros(SIZE, np.uint16))
-    with pytest.raises(ValueError, match=r"right/007\.png.*expected 8 bits a channel"):
+    Image.fromarray(np.zeros(SIZE, np.float32)).save(job.right.with_suffix(".tiff"))
+    job.right.with_suffix(".tiff").rename(job.right)
+    with pytest.raises(ValueError, match=r"right/007\.png.*expected 8 or 16 bits a channel"):
         make_hints(job, METHOD, tmp_path)
     job.right.unlink()
     with pytest.raises(FileNotFoundError, match=r"right/007\.png: no such image"):
@@ -106,3 +107,19 @@ def test_a_pair_without_texture_gives_an_empty_hint(tmp_path: Path) -> None:
     for view, quality in qualities.items():
         assert not read_disparity(tmp_path / view).any()
         assert quality.coverage == quality.beats_identity == 0
+
+
+def test_sixteen_bits_are_read_as_training_reads_them(tmp_path: Path) -> None:
+    job = write_pair(tmp_path, 0)
+    grey = {p: cv2.imread(str(p), cv2.IMREAD_GRAYSCALE) for p in (job.left, job.right)}
+    for path, image in grey.items():
+        cv2.imwrite(str(path), image)
+    make_hints(job, METHOD, tmp_path / "eight")
+    for path, image in grey.items():
+        cv2.imwrite(str(path), image.astype(np.uint16) * 256 + 77)
+    make_hints(job, METHOD, tmp_path / "sixteen")
+    hints = [
+        read_disparity(next((tmp_path / bits).rglob("*.png"))) for bits in ("eight", "sixteen")
+    ]
+    assert hints[0].any()
+    assert (hints[0] == hints[1]).all()
