@@ -41,6 +41,11 @@ def paired(rows: list[Row], figure: str, style: str, other: str) -> tuple[float,
     return float(np.mean(difference)), float(np.std(difference, ddof=1) / math.sqrt(len(SEEDS)))
 
 
+def values(rows: list[Row], style: str) -> dict[int, float]:
+    """Abs Rel by seed."""
+    return {row["seed"]: row["abs_rel"] for row in rows if row["style"] == style}
+
+
 def verdict(mean: float, error: float) -> str:
     """In words, for a figure that should be small."""
     if abs(mean) < SIGNIFICANT * error:
@@ -80,7 +85,7 @@ def table(rows: list[Row], no_picture: dict[str, float]) -> str:
         "bold one 4.3 (5 %).",
         "",
     ]
-    lines += ["| soft against | Abs Rel | thin | hidden |", "|---|---|---|---|"]
+    lines += ["| soft against | Abs Rel | thin | hidden | seeds won |", "|---|---|---|---|---|"]
     for other in STYLES:
         if other == "soft":
             continue
@@ -88,7 +93,13 @@ def table(rows: list[Row], no_picture: dict[str, float]) -> str:
         for figure in FIGURES[:3]:
             mean, error = paired(rows, figure, "soft", other)
             cells.append(f"{mean:+.3f} ± {error:.3f} {verdict(mean, error)}")
-        lines.append(f"| {other} | {' | '.join(cells)} |")
+        won = sum(values(rows, "soft")[seed] < values(rows, other)[seed] for seed in SEEDS)
+        lines.append(f"| {other} | {' | '.join(cells)} | {won} of {len(SEEDS)} |")
+    lines += ["", "Abs Rel of every run:", "", f"| style | {' | '.join(map(str, SEEDS))} |"]
+    lines.append(f"|---{'|---' * len(SEEDS)}|")
+    for style in STYLES:
+        cells = [f"{values(rows, style)[seed]:.3f}" for seed in SEEDS]
+        lines.append(f"| {style} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
