@@ -6,11 +6,11 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 from rich.console import Console
 from rich.table import Table
 
 from leadline.colour import DepthScale, colour_depth, montage
+from leadline.data.images import read_picture, write_picture
 from leadline.data.sources.base import FrameId, Source
 from leadline.data.sources.detect import open_source, source_config
 from leadline.data.splits import read_split
@@ -22,7 +22,6 @@ from leadline.evaluation.protocol import named_protocol
 from leadline.evaluation.results import Evaluation
 from leadline.evaluation.run import PREDICTIONS, REPORT, evaluate_model
 from leadline.evaluation.world import detailed_frames
-from leadline.files import atomic_path
 from leadline.hints.generate import generate_hints
 from leadline.hints.jobs import source_jobs
 from leadline.hints.method import HintMethod
@@ -133,8 +132,7 @@ def _evaluate(
         found.append(score_details(frames, named_protocol(PROTOCOL)))
         return [Section("Details", (Facts(_words(found[0])),))]
 
-    split = world / "splits" / "test_left.txt"
-    split.write_text("".join(f"{frame}\n" for frame in test if frame.camera == 0))
+    split = world / "splits" / "test.txt"
     evaluation = evaluate_model(
         model, world, out, split=split, protocol=PROTOCOL, extra=detail_section
     )
@@ -144,20 +142,17 @@ def _evaluate(
 def _draw(source: Source, test: Sequence[FrameId], out: Path) -> None:
     """Photograph, prediction and truth of some test frames, in one range of colours."""
     predicted = open_predictions(out / "evaluation" / PREDICTIONS)[0]
-    left = [frame for frame in test if frame.camera == 0]
     scale = DepthScale(3, named_protocol(PROTOCOL).cap or 80)
     cells, captions = [], []
-    for frame in left[:: max(len(left) // SHOWN, 1)][:SHOWN]:
-        photograph = cv2.imread(str(source.image_path(frame)))
+    for frame in test[:: max(len(test) // SHOWN, 1)][:SHOWN]:
         truth = source.true_depth(frame)
-        if photograph is None or truth is None:
+        if truth is None:
             continue
-        cells += [photograph[..., ::-1], colour_depth(predicted.read(str(frame)), scale)]
-        cells.append(colour_depth(truth, scale))
+        cells.append(read_picture(source.image_path(frame)))
+        cells += [colour_depth(depth, scale) for depth in (predicted.read(str(frame)), truth)]
         captions += [f"{frame}", "depth by the network, bright is near", "true depth"]
     if cells:
-        with atomic_path(out / PICTURE) as temporary:
-            cv2.imwrite(str(temporary), montage(cells, captions, columns=3)[..., ::-1])
+        write_picture(out / PICTURE, montage(cells, captions, columns=3))
 
 
 def _words(details: Details) -> dict[str, str]:

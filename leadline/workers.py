@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -12,6 +13,8 @@ from typing import TypeVar
 
 import cv2
 
+MOST_ON_WINDOWS = 61
+"""Processes that a pool can wait for there."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -41,8 +44,9 @@ def in_processes(
     context = multiprocessing.get_context(_start_method())
     if context.get_start_method() == "forkserver":
         context.set_forkserver_preload([preload])
+    most = MOST_ON_WINDOWS if sys.platform == "win32" else workers
     pool = ProcessPoolExecutor(
-        min(workers, len(items)), mp_context=context, initializer=_prepare_worker
+        min(workers, len(items), most), mp_context=context, initializer=_prepare_worker
     )
     try:
         for future in as_completed([pool.submit(function, item) for item in items]):

@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from commands import Words
+from data.tiny_trees import write_giant
 from small_models import linked_copy, replace_text, write_model, write_tiny_backbone
 from worlds import hints_of, write_stereo_folder
 
@@ -117,6 +118,14 @@ def _(desk: Desk) -> Words:
     rig = desk.rig()
     for path in rig.glob("*/*.png"):
         path.write_bytes(path.read_bytes()[:500])
+    return desk.train(rig=rig)
+
+
+@mistake("images too large for memory", "000000.png: expected an image of at most 178 million")
+def _(desk: Desk) -> Words:
+    rig = desk.rig()
+    for path in rig.glob("*/*.png"):
+        write_giant(path)
     return desk.train(rig=rig)
 
 
@@ -237,6 +246,12 @@ def _(desk: Desk) -> Words:
 @mistake("a misspelt key in a recipe of one's own", "'heigth'; did you mean data.height?")
 def _(desk: Desk) -> Words:
     (desk.root / "mine.yaml").write_text("data:\n  heigth: 64\n")
+    return desk.train(recipe=str(desk.root / "mine.yaml"))
+
+
+@mistake("a list for a section of a recipe", "names with values under data, got ['frames']")
+def _(desk: Desk) -> Words:
+    (desk.root / "mine.yaml").write_text("data:\n- frames\n")
     return desk.train(recipe=str(desk.root / "mine.yaml"))
 
 
@@ -381,6 +396,19 @@ def _(desk: Desk) -> Words:
 def _(desk: Desk) -> Words:
     right = desk.root / "rig" / "right"
     return ("predict", desk.model, right, "--out", desk.root / "depth")
+
+
+@mistake("one photograph too large of many", "000002.png: expected an image of at most", code=1)
+def _(desk: Desk) -> Words:
+    words = desk.predict()
+    write_giant(desk.root / "rig" / "left" / "000002.png")
+    return words
+
+
+@mistake("a model whose unit is no number", "config.yaml: ", "got the unit 'metre' instead")
+def _(desk: Desk) -> Words:
+    replace_text(desk.model / CONFIG, "unit: 5.0", "unit: metre")
+    return desk.predict()
 
 
 @mistake("a batch of nothing", "batch size: expected 1 or more, got 0")

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from numpy.lib.format import open_memmap
+from numpy.lib.format import dtype_to_descr, write_array_header_1_0
 from rich.progress import track
 from torch import Tensor
 
@@ -51,6 +51,8 @@ class _Kind:
     path: Callable[[FrameId], Path]
     load: Callable[[FrameId], Tensor | None]
     is_there: Callable[[FrameId], bool]
+    depends_on: Callable[[FrameId], list[object]] = lambda frame: []
+    """What else decides about the values, for the digest."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,9 @@ class SampleCache:
 
     One `.npy` per `FRAMES_PER_CHUNK` frame numbers of a camera, memory-mapped: 8-bit pixels (n 3 h
     w), or hints in metres (n 1 h w, float32). It is larger than the files and saves their decoding
-    (benchmarks/loading.md). A file's name holds a digest of the size, of the way of resizing and
-    of each original's length and time of change: what is stale is not found, and decoded instead.
+    (benchmarks/loading.md). A file's name holds a digest of the size, of the way of resizing, of
+    each original's length and time of change, and of what makes metres of a hint: what is stale,
+    or was removed meanwhile, is decoded instead.
     """
 
     def __init__(
@@ -151,7 +154,15 @@ def _hint_kind(source: Source, size: tuple[int, int], hints: Path) -> _Kind:
             and source.baseline(frame.sequence) is not None
             and (hints / source.hint_path(frame)).is_file()
         ),
+        depends_on=lambda frame: _calibration(source, frame),
     )
+
+
+def _calibration(source: Source, frame: FrameId) -> list[object]:
+    camera = source.camera(frame)
+    if camera is None:
+        return []
+    return [camera.intrinsics.tolist(), camera.size, source.baseline(frame.sequence)]
 
 
 def _rows(chunks: Iterable[_Chunk]) -> _Rows:
@@ -168,7 +179,10 @@ def _row(rows: _Rows, frame: FrameId) -> Tensor | None:
     if place is None:
         return None
     path, row = place
-    values = np.array(_pixels(path)[row])
+    try:
+        values = np.array(_pixels(path)[row])
+    except FileNotFoundError:  # another run has replaced the chunk since
+        return None
     # Rows of nothing but 0 stand for files that could not be read: these are asked again.
     return torch.from_numpy(values) if values.any() else None
 
@@ -188,24 +202,31 @@ def _run(chunks: list[_Chunk], workers: int) -> Iterator[None]:
 
 def _write(chunk: _Chunk) -> None:
     kind = chunk.kind
-    with atomic_path(chunk.path) as temporary:
-        shape = (len(chunk.frames), *kind.shape)
-        rows = open_memmap(temporary, mode="w+", dtype=kind.dtype, shape=shape)
-        for row, frame in enumerate(chunk.frames):
-            # A file that proves damaged only now keeps its row of zeros: see `_row`.
-            with suppress(ValueError):
-                loaded = kind.load(frame)
-                if loaded is not None:
-                    rows[row] = loaded.numpy()
-        rows.flush()
+    shape = (len(chunk.frames), *kind.shape)
+    descr = dtype_to_descr(np.dtype(kind.dtype))
+    # Written and not mapped: a full disk then is an error and not the end of the process.
+    with atomic_path(chunk.path) as temporary, temporary.open("wb") as file:
+        write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})
+        for frame in chunk.frames:
+            file.write(_values(kind, frame).tobytes())
     _remove_stale(chunk.path)
+
+
+def _values(kind: _Kind, frame: FrameId) -> np.ndarray:
+    loaded = None
+    # A file that proves damaged only now gets a row of zeros: see `_row`.
+    with suppress(ValueError):
+        loaded = kind.load(frame)
+    return np.zeros(kind.shape, kind.dtype) if loaded is None else loaded.numpy()
 
 
 def _remove_stale(path: Path) -> None:
     prefix = path.name.rsplit("_", 1)[0]
     for other in path.parent.glob(f"{prefix}_*.npy"):
         if other != path:
-            other.unlink(missing_ok=True)
+            # It may be another run's, and open: some systems then refuse to remove it.
+            with suppress(OSError):
+                other.unlink()
 
 
 def _chunks(source: Source, folder: Path, size: tuple[int, int], kind: _Kind) -> Iterator[_Chunk]:
@@ -214,7 +235,7 @@ def _chunks(source: Source, folder: Path, size: tuple[int, int], kind: _Kind) ->
         whole = sorted((f for f in frames if kind.is_there(f)), key=_chunk_of)
         for (camera, number), group in groupby(whole, key=_chunk_of):
             members = tuple(group)
-            digest = _digest([kind.path(frame) for frame in members], size)
+            digest = _digest(kind, members, size)
             name = f"{kind.prefix}{SIDES[camera]}_{number:04d}_{digest}.npy"
             yield _Chunk(place / sequence / name, members, kind)
 
@@ -231,14 +252,15 @@ def _is_readable(source: Source, frame: FrameId) -> bool:
     return True
 
 
-def _digest(images: list[Path], size: tuple[int, int]) -> str:
-    states = [path.stat() for path in images]
-    content = [
-        RESIZING,
-        size,
-        *((p.name, s.st_size, s.st_mtime_ns) for p, s in zip(images, states, strict=True)),
-    ]
+def _digest(kind: _Kind, frames: Iterable[FrameId], size: tuple[int, int]) -> str:
+    content = [RESIZING, size, *(_state(kind, frame) for frame in frames)]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+
+def _state(kind: _Kind, frame: FrameId) -> list[object]:
+    path = kind.path(frame)
+    status = path.stat()
+    return [path.name, status.st_size, status.st_mtime_ns, *kind.depends_on(frame)]
 
 
 def _check_space(folder: Path, needed: int) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Float64, UInt16
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
+from leadline.data.images import decoded
 from leadline.files import atomic_path
 
 DISPARITY_STEPS_PER_PIXEL = 256
@@ -22,6 +23,8 @@ MILLIMETRES = 1000
 """`divide` of a depth PNG in millimetres, up to 65.5 m, the habit of RGB-D cameras."""
 KITTI_DIVIDE = 256
 """`divide` of KITTI's own depth PNGs, up to 256 m."""
+MOST_STEPS = np.iinfo(np.uint16).max
+"""What 16 bits hold."""
 DEPTH_SUFFIXES = (".npy", ".npz", ".png")
 KNOWN_ARRAYS = ("velodyne_depth", "depth")
 """What is taken from an `.npz`, in this order; else its first array."""
@@ -72,7 +75,10 @@ def read_settings(path: Path) -> dict[str, str]:
             return {str(key): text for key, text in texts}
     except FileNotFoundError:
         raise
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    except (
+        *(UnidentifiedImageError, Image.DecompressionBombError),
+        *(OSError, SyntaxError, ValueError),
+    ) as error:
         raise ValueError(f"{path}: damaged or no PNG ({error}); write the file anew") from None
 
 
@@ -214,7 +220,7 @@ def _to_steps(
     _check_values(path, values, quantity)
     steps = np.rint(values.astype(np.float64) * steps_per_unit)
     steps = np.where(values > 0, np.maximum(steps, 1), 0)
-    beyond = steps > np.iinfo(np.uint16).max
+    beyond = steps > MOST_STEPS
     return np.where(beyond, 0, steps).astype(np.uint16), int(beyond.sum())
 
 
@@ -229,7 +235,7 @@ def _write_png(path: Path, steps: UInt16[np.ndarray, "h w"], settings: Mapping[s
 def _read_png(path: Path) -> UInt16[np.ndarray, "h w"]:
     data = path.read_bytes()
     complete = PNG_END in data[-_TAIL:]
-    steps = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if complete else None
+    steps = decoded(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if complete else None
     if steps is None:
         raise ValueError(
             f"{path}: damaged, truncated or no PNG; write the file anew (a hint by the same "

@@ -1,5 +1,5 @@
 """Image files: which files are images, how large they are, whether they are whole, and their
-pixels.
+pixels; and how pictures are written.
 """
 
 import re
@@ -14,12 +14,16 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from torch.nn import functional
 
+from leadline.files import atomic_path
+
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 """In the order of preference where one image is there twice; upper case counts as well."""
 _ENDINGS = {b"\x89PNG": b"IEND", b"\xff\xd8\xff": b"\xff\xd9"}
 """How PNG and JPEG begin, and what stands near the end of a file that was written to its end."""
 _TAIL = 4096
 """Bytes in which the ending is looked for: some cameras append notes of their own."""
+_MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+"""Beyond which Pillow takes a file for an attack on the memory."""
 _REDUCED_READERS = {
     8: cv2.IMREAD_REDUCED_COLOR_8,
     4: cv2.IMREAD_REDUCED_COLOR_4,
@@ -59,7 +63,7 @@ def image_size(path: Path) -> tuple[int, int]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is no image, or was cut short.
+        ValueError: the file is no image, was cut short, or is too large to be decoded.
     """
     with path.open("rb") as file:
         head, tail = _both_ends(file)
@@ -69,6 +73,11 @@ def image_size(path: Path) -> tuple[int, int]:
         try:
             with Image.open(file) as image:
                 width, height = image.size
+        except Image.DecompressionBombError:
+            raise ValueError(
+                f"{path}: expected an image of at most {_MOST_PIXELS // 10**6} million pixels, got "
+                "a larger one; shrink it or remove it"
+            ) from None
         except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
             raise _unreadable(path) from None
     return height, width
@@ -96,16 +105,51 @@ def load_image(
         raise _unreadable(path)
     shrink = _shrink_while_decoding(native, size) if head.startswith(b"\xff\xd8") else 1
     reader = _REDUCED_READERS.get(shrink, cv2.IMREAD_COLOR)
-    pixels = cv2.imdecode(data, reader | cv2.IMREAD_IGNORE_ORIENTATION)
+    pixels = decoded(data, reader | cv2.IMREAD_IGNORE_ORIENTATION)
     if pixels is None:
         raise _unreadable(path)
-    decoded = (pixels.shape[0] * shrink, pixels.shape[1] * shrink)
-    if decoded != native:
+    height, width = pixels.shape[0] * shrink, pixels.shape[1] * shrink
+    if (height, width) != native:
         raise ValueError(
-            f"{path}: expected {native[1]}x{native[0]} pixels, got {decoded[1]}x{decoded[0]}; "
+            f"{path}: expected {native[1]}x{native[0]} pixels, got {width}x{height}; "
             "the file has changed, start again"
         )
     return _resize(torch.from_numpy(pixels), size).flip(0)
+
+
+def read_picture(path: Path) -> UInt8[np.ndarray, "h w 3"]:
+    """A picture in RGB as it is stored, turned as its camera noted.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it cannot be read.
+    """
+    pixels = decoded(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+    if pixels is None:
+        raise _unreadable(path)
+    return np.ascontiguousarray(pixels[..., ::-1], np.uint8)
+
+
+def write_picture(path: Path, picture: UInt8[np.ndarray, "h w 3"]) -> None:
+    """Write a picture in RGB, in the format that the suffix names.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    # OpenCV itself takes no names beyond the system's code page, and does not say why it failed.
+    done, encoded = cv2.imencode(path.suffix, np.ascontiguousarray(picture[..., ::-1]))
+    if not done:
+        raise OSError(f"{path}: expected a picture that OpenCV encodes, got {picture.shape}")
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(encoded.tobytes())
+
+
+def decoded(data: UInt8[np.ndarray, "_"], reader: int) -> np.ndarray | None:
+    """What OpenCV makes of the bytes of a file; None where it makes nothing of them."""
+    try:
+        return cv2.imdecode(data, reader)
+    except cv2.error:  # nothing at all, or sides beyond its limits
+        return None
 
 
 def _resize(pixels: UInt8[Tensor, "_ _ 3"], size: tuple[int, int]) -> UInt8[Tensor, "3 h w"]:

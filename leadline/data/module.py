@@ -161,6 +161,19 @@ class DepthData(LightningDataModule):
             lines.append(f"cache: {len(self._images)} of {len(self.source.frames)} images")
         return "\n".join(lines)
 
+    def description(self) -> str:
+        """Which data are trained and validated on, in one line that names no place of this machine;
+        known after `setup`.
+        """
+        parts = [
+            f"{self.source.root.resolve().name} ({type(self.source).__name__})",
+            f"training on {_counted(self.train_selection)}{_named(self.train_split)}",
+            f"validation on {_counted(self.val_selection)}{_named(self.val_split)}",
+        ]
+        if self.needs.hints is not None:
+            parts.append(f"hints of {self.needs.hints.resolve().name}")
+        return "; ".join(parts)
+
     @property
     def train_selection(self) -> Selection:
         """The frames to train on; known after `setup`."""
@@ -317,6 +330,16 @@ class DepthData(LightningDataModule):
 
 def _offsets(frames: Sequence[int | str]) -> tuple[Offset, ...]:
     return tuple(dict.fromkeys((TARGET, *(Offset.parse(frame) for frame in frames))))
+
+
+def _counted(selection: Selection) -> str:
+    sequences = len({frame.sequence for frame in selection.frames})
+    skipped = [f"{count} skipped, {why}" for why, count in selection.reasons().most_common()]
+    return ", ".join([f"{len(selection.frames)} frames of {sequences} sequences", *skipped])
+
+
+def _named(split: Path | None) -> str:
+    return "" if split is None else f" (split {split.name})"
 
 
 def _known(selection: Selection | None) -> Selection:

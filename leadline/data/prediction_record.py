@@ -6,7 +6,7 @@ take it for photographs.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -67,6 +67,9 @@ class PredictionRecord:
     """The image of each result that was asked for, written or not: results of other images by the
     same names are not taken for those of this run."""
     colours: DepthScale | None = None
+    states: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Of each image by the name of its result, as `file_state` has it: results of what has changed
+    since are not those of the image that is there now."""
 
     def save(self, folder: Path) -> None:
         """Write it into the folder."""
@@ -94,8 +97,9 @@ class PredictionRecord:
                 PredictionSettings(**settings | {"size": tuple(settings["size"])}),
                 dict(values["photographs"]),
                 None if colours is None else DepthScale(**colours),
+                {name: (size, time) for name, (size, time) in values.get("states", {}).items()},
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(
                 f"{path}: expected the record of a `leadline predict`, got another file "
                 f"({error!r}); give another folder, or delete the file if the depth maps beside it "

@@ -17,7 +17,7 @@ def read_split(path: Path) -> tuple[FrameId, ...]:
         ValueError: a line has another form, or there is none.
     """
     frames = []
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
         text = line.partition("#")[0].strip()
         if text:
             try:

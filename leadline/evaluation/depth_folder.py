@@ -22,6 +22,8 @@ class DepthFolder:
     KITTI, 1000 for millimetres."""
     assumed: float | None = None
     """The same where nobody says it."""
+    farthest: float | None = None
+    """Metres that 0 is read as, where it stands for what was too far for the format."""
 
     @classmethod
     def open(
@@ -60,7 +62,7 @@ class DepthFolder:
         return tuple(self.files)
 
     def read(self, image_id: str) -> Float64[np.ndarray, "h w"]:
-        """One depth map in metres, 0 = missing; infinitely far is allowed.
+        """One depth map in metres, 0 = missing if nothing is `farthest`; infinitely far is allowed.
 
         Raises:
             ValueError: the folder has no such id, or the file is not a depth map: its shape, its
@@ -70,4 +72,7 @@ class DepthFolder:
             raise ValueError(
                 f"expected an id of {self.folder}, e.g. {name_some(self.ids)}, got {image_id!r}"
             )
-        return load_depth(self.files[image_id], self.divide, self.assumed)
+        depth = load_depth(self.files[image_id], self.divide, self.assumed)
+        if self.farthest is not None:
+            depth[depth == 0] = self.farthest
+        return depth

@@ -12,6 +12,11 @@ KITTI_LINE = re.compile(r"(?P<drive>.+?) +(?P<frame>\d+) +(?P<side>[lr])")
 """Of a split file."""
 KITTI_PATH = re.compile(r"(?:(?:(?P<drive>.+)/)?image_0(?P<side>[23])/)?(?:data/)?(?P<frame>\d+)")
 """Of an image within the tree of KITTI raw or below, or of what mirrors it."""
+KITTI_TRUTH = re.compile(
+    r"(?:(?:train|val)/)?(?:(?!proj_depth/)(?P<drive>.+?)/)?(?:proj_depth/)?"
+    r"(?:groundtruth|velodyne|velodyne_raw|exact)/image_0(?P<side>[23])/(?P<frame>\d+)"
+)
+"""Of a depth map within the tree of KITTI's depth benchmark, where drives have no date's folder."""
 SIDES = {"l": "l", "r": "r", "2": "l", "3": "r", None: ""}
 
 
@@ -40,9 +45,10 @@ def match_ids(truths: Sequence[str], others: Mapping[str, Path], what: str) -> d
     """For every truth the id among `others` that means the same image.
 
     Equal ids match. Else those that read as one and the same image do, be it as a line of a KITTI
-    split or as a path of its tree, whatever zeros stand before a number: `drive 5 l` is
-    `drive/image_02/data/0000000005`. Else those of which one leaves out what the other says:
-    `0000000005` alone is any drive and any side, so that it matches both.
+    split or as a path of its trees, whatever zeros stand before a number: `drive 5 l` is
+    `drive/image_02/data/0000000005` and `drive/proj_depth/groundtruth/image_02/0000000005`. Else
+    those of which one leaves out what the other says: `0000000005` alone is any drive and any side,
+    so that it matches both.
 
     Raises:
         ValueError: a truth has no match, or more than one, or shares it with another truth. `what`
@@ -102,7 +108,8 @@ class _Image:
 
     @classmethod
     def parse(cls, image_id: str) -> "_Image":
-        found = KITTI_LINE.fullmatch(image_id) or KITTI_PATH.fullmatch(image_id)
+        forms = (KITTI_LINE, KITTI_TRUTH, KITTI_PATH)
+        found = next(filter(None, (form.fullmatch(image_id) for form in forms)), None)
         if found is not None:
             drive = tuple(found["drive"].split("/")) if found["drive"] else ()
             return cls(drive, str(int(found["frame"])), SIDES[found["side"]])

@@ -17,6 +17,7 @@ from leadline.colour import (
     signed_colours,
     spread_points,
 )
+from leadline.data.images import read_picture
 from leadline.evaluation.names import match_ids, stem_to_id
 from leadline.evaluation.protocol import Protocol, resized_depth
 from leadline.report.elements import ColourBar, Figure, Gallery
@@ -123,14 +124,13 @@ def read_photograph(path: Path, height: int, width: int) -> UInt8[np.ndarray, "h
     """A picture as RGB at the size of the truth.
 
     Raises:
-        ValueError: it cannot be read.
+        FileNotFoundError, ValueError: it cannot be read.
     """
-    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if bgr is None:
-        raise ValueError(f"expected a picture, got {path}, which cannot be read")
-    if bgr.shape[:2] != (height, width):
-        bgr = cv2.resize(bgr, (width, height), interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(bgr[..., ::-1], dtype=np.uint8)
+    picture = read_picture(path)
+    if picture.shape[:2] == (height, width):
+        return picture
+    resized = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(resized, dtype=np.uint8)
 
 
 def _figure(picture: UInt8[np.ndarray, "h w 3"], caption: str) -> Figure:

@@ -28,6 +28,8 @@ class ImageScore:
     pixels: int
     missing: int
     """Scored pixels that the prediction leaves out (0); they are scored at the lower clamp."""
+    beyond: int = 0
+    """Scored pixels that were predicted too far for the format of their file."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class Evaluation:
     guesses: Mapping[str, DepthMetrics]
     """What needs no picture, under the same protocol and alignment."""
     by_distance: tuple[DistanceBin, ...]
+    farthest: float | None = None
+    """Metres as which pixels beyond the format of the predictions' files are scored."""
 
     @property
     def mean(self) -> DepthMetrics:
@@ -84,6 +88,11 @@ class Evaluation:
         """Scored pixels of all images that the predictions leave out."""
         return sum(row.missing for row in self.rows)
 
+    @property
+    def beyond(self) -> int:
+        """Scored pixels of all images that were predicted too far for the format of the files."""
+        return sum(row.beyond for row in self.rows)
+
     def metric_statement(self) -> str:
         """Whether these figures are about metres, and why."""
         if self.alignment.kind == "median":
@@ -109,6 +118,12 @@ class Evaluation:
         if self.missing:
             lacking = counted(self.missing, "pixel")
             counts += f"; {lacking} not predicted, scored at the lower clamp"
+        if self.farthest is not None and self.beyond:
+            too_far = counted(self.beyond, "pixel")
+            counts += (
+                f"; {too_far} predicted beyond the PNG's {self.farthest:.1f} m, scored as that far "
+                "(predict npy for what they are)"
+            )
         return {
             "model": self.model or "not named",
             "protocol": self.protocol.describe(),
@@ -172,4 +187,5 @@ def _from_json(values: dict[str, Any]) -> Evaluation:
         unscored=tuple(values["unscored"]),
         guesses={name: DepthMetrics(**row) for name, row in values["guesses"].items()},
         by_distance=tuple(DistanceBin(**each) for each in values["by_distance"]),
+        farthest=values.get("farthest"),
     )

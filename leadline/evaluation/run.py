@@ -58,7 +58,8 @@ def evaluate_model(
     asked = None if split is None else read_split(split)
     frames = frames_with_truth(source, rules, asked)
     if asked is not None and len(frames) < len(asked):
-        first = next(frame for frame in asked if frame not in set(frames))
+        scored = set(frames)
+        first = next(frame for frame in asked if frame not in scored)
         say(
             f"{len(asked) - len(frames)} of {len(asked)} frames are left out, first {first}: "
             "no image or no such true depth"

@@ -49,7 +49,9 @@ def score(
 
     def score_one(image_id: str) -> tuple[ImageScore, DistanceSums] | None:
         depth = predictions.read(prediction_of[image_id])
-        return _score_image(image_id, depth, truth.read(image_id), protocol, alignment)
+        return _score_image(
+            image_id, depth, truth.read(image_id), protocol, alignment, predictions.farthest
+        )
 
     with ThreadPoolExecutor(workers or min(MOST_WORKERS, os.cpu_count() or 1)) as pool:
         results = dict(zip(ids, pool.map(score_one, ids), strict=True))
@@ -70,6 +72,7 @@ def score(
         unscored=tuple(image_id for image_id, result in results.items() if result is None),
         guesses=honest_guesses((truth.read(image_id) for image_id in ids), protocol, alignment),
         by_distance=distance_bins(sums for _, sums in scored),
+        farthest=predictions.farthest,
     )
 
 
@@ -110,6 +113,7 @@ def _score_image(
     truth: Float64[np.ndarray, "h w"],
     protocol: Protocol,
     alignment: Alignment,
+    farthest: float | None,
 ) -> tuple[ImageScore, DistanceSums] | None:
     try:
         pixels = scored_pixels(prediction, truth, protocol, alignment)
@@ -123,5 +127,6 @@ def _score_image(
         ratio=pixels.ratio(),
         pixels=len(pixels.truth),
         missing=pixels.missing,
+        beyond=0 if farthest is None else int(np.isclose(pixels.unaligned, farthest).sum()),
     )
     return row, DistanceSums.of(pixels.prediction, pixels.truth)

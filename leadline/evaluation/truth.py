@@ -9,10 +9,10 @@ from leadline.data.depth_files import write_depth
 from leadline.data.sources.base import ACCUMULATED_MAPS, FORWARD_SWEEPS, FrameId, Source
 from leadline.evaluation.names import id_to_stem
 from leadline.evaluation.protocol import Protocol
-from leadline.files import atomic_path, remove_leftovers
+from leadline.files import atomic_path, file_state, remove_leftovers
 
 RECORD = "truth.json"
-"""Says of each map beside it what kind of truth it is."""
+"""Says of each map beside it what kind of truth it is, and of which state of which files."""
 RIGHT_KIND = {"eigen": FORWARD_SWEEPS, "improved": ACCUMULATED_MAPS}
 
 
@@ -47,17 +47,18 @@ def export_truth(
 ) -> None:
     """Write the true depth of the frames, to be scored by this or by another program.
 
-    A map that is there is kept if it is of the kind that would be written.
+    A map that is there is kept if it is of the kind that would be written, and the files that it
+    was made from are as they were.
     """
     remove_leftovers([folder])
     paths = {frame: folder / f"{id_to_stem(str(frame))}.npz" for frame in frames}
-    kinds = {str(frame): source.truth_kind(frame, protocol.truth) for frame in frames}
+    origins = {str(frame): _origin(source, protocol, frame) for frame in frames}
     recorded = _recorded(folder)
     for frame, path in paths.items():
-        if recorded.get(str(frame)) != kinds[str(frame)]:
+        if recorded.get(str(frame)) != origins[str(frame)]:
             path.unlink(missing_ok=True)
     with atomic_path(folder / RECORD) as temporary:
-        temporary.write_text(json.dumps({**recorded, **kinds}, indent=1), encoding="utf-8")
+        temporary.write_text(json.dumps({**recorded, **origins}, indent=1), encoding="utf-8")
     for frame, path in paths.items():
         depth = None if path.exists() else source.true_depth(frame, protocol.truth)
         if depth is not None:
@@ -73,19 +74,34 @@ def name_truth(folder: Path, image_ids: Sequence[str], protocol: Protocol) -> st
     recorded = _recorded(folder)
     if not recorded:
         return f"depth maps as they are in {folder}"
-    counts = Counter(recorded.get(image_id, "of unknown origin") for image_id in image_ids)
+    kinds = [recorded.get(image_id, {}).get("kind") for image_id in image_ids]
+    counts = Counter(str(kind or "of unknown origin") for kind in kinds)
     parts = [f"{kind} ({count} of {len(image_ids)} images)" for kind, count in counts.most_common()]
     named = next(iter(counts)) if len(counts) == 1 else "; ".join(parts)
     right = RIGHT_KIND.get(protocol.truth)
     return named if right is None or set(counts) == {right} else f"{named}, for want of {right}"
 
 
-def _recorded(folder: Path) -> Mapping[str, str]:
+def _origin(source: Source, protocol: Protocol, frame: FrameId) -> dict[str, object]:
+    files = source.truth_files(frame, protocol.truth)
+    return {
+        "kind": source.truth_kind(frame, protocol.truth),
+        "files": {path.name: list(file_state(path)) for path in files},
+    }
+
+
+def _as_origin(value: object) -> Mapping[str, object]:
+    # Earlier records hold the kind alone.
+    return value if isinstance(value, Mapping) else {"kind": value}
+
+
+def _recorded(folder: Path) -> Mapping[str, Mapping[str, object]]:
     path = folder / RECORD
     if not path.is_file():
         return {}
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        recorded = dict(json.loads(path.read_text(encoding="utf-8")))
+        return {image_id: _as_origin(value) for image_id, value in recorded.items()}
     except (TypeError, ValueError):
         raise ValueError(
             f"{path}: expected the kind of each depth map beside it, got something else; delete it"

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from leadline.data.images import decoded
 from leadline.data.sources.base import FrameId, Source
 from leadline.data.synthetic.kinds import Kind
 from leadline.evaluation.details import DetailedFrame
@@ -25,7 +26,7 @@ def detailed_frames(
         if frame.camera != LEFT or camera is None or baseline is None:
             continue
         path = world / frame.sequence / "kinds" / "image_02" / f"{frame.index:010d}.png"
-        kinds = np.asarray(cv2.imread(str(path), cv2.IMREAD_UNCHANGED))
+        kinds = np.asarray(decoded(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED))
         yield DetailedFrame(
             prediction=predicted.read(str(frame)),
             truth=true.read(str(frame)),

@@ -171,7 +171,10 @@ def _open(path: Path) -> Image.Image:
             return image.convert("RGB")
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: no such image") from None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    except (
+        *(UnidentifiedImageError, Image.DecompressionBombError),
+        *(OSError, SyntaxError, ValueError),
+    ) as error:
         raise ValueError(f"{path}: cannot be read as an image ({error})") from None
 
 

@@ -38,6 +38,8 @@ class ModelConfig:
     metric: bool
     """Whether a stereo pair, a speed or a pose gave the scale."""
     recipe: str = ""
+    data: str = ""
+    """What it was trained and validated on, by names and counts."""
     focal: float | None = None
     """Focal length of the training cameras as a share of the image's width (the median)."""
     baseline: float | None = None
@@ -79,6 +81,8 @@ def read_config(folder: Path) -> ModelConfig:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
         newer = values["format"] > FORMAT
+        if not newer and not _is_number(values["unit"]):
+            raise TypeError(f"the unit {values['unit']!r} instead of a number of metres")
         config = None if newer else ModelConfig(**(values | {"size": tuple(values["size"])}))
     except (yaml.YAMLError, TypeError, KeyError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
@@ -105,6 +109,10 @@ def _advice(folder: Path) -> str:
 
 def _is_size(size: tuple[Any, ...]) -> bool:
     return len(size) == 2 and all(isinstance(side, int) and side > 0 for side in size)
+
+
+def _is_number(value: Any) -> bool:
+    return not isinstance(value, bool) and isinstance(value, int | float)
 
 
 def build_predictor(config: Mapping[str, Any]) -> nn.Module:
@@ -199,6 +207,7 @@ def _card(config: ModelConfig, predictor: nn.Module) -> str:
     return f"""# {config.recipe or "A Leadline model"}
 
 - Recipe: `{config.recipe}`, {config.steps} steps
+- Data: {config.data or "not named"}
 - Network: `{config.predictor.get("class_path", "")}`, {parameters:,} parameters
 - Input: RGB, trained at {width}x{height}
 - Depth: {scale}

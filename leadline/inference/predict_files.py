@@ -6,15 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from jaxtyping import Float32
 
 from leadline.colour import DepthScale, colour_depth
 from leadline.data.depth_files import write_depth
+from leadline.data.images import write_picture
 from leadline.data.prediction_record import DIVIDE, Output, PredictionSettings
-from leadline.files import atomic_path, remove_leftovers
+from leadline.files import remove_leftovers
 from leadline.inference.model_folder import fingerprint
 from leadline.inference.photographs import find_photographs
 from leadline.inference.prediction_folder import PredictionFolder
@@ -154,9 +154,6 @@ def _write(
 ) -> int:
     """Write one result; returns how many pixels its format could not hold."""
     if kind == "colour":
-        picture = colour_depth(depth, scale)
-        with atomic_path(target) as temporary:
-            if not cv2.imwrite(str(temporary), picture[..., ::-1]):
-                raise OSError(f"{target}: could not be written; is the disk full?")
+        write_picture(target, colour_depth(depth, scale))
         return 0
     return write_depth(target, depth, DIVIDE.get(kind, 1))

@@ -12,6 +12,7 @@ from leadline.data.prediction_record import (
     PredictionRecord,
     PredictionSettings,
 )
+from leadline.files import file_state
 
 
 @dataclass
@@ -32,12 +33,15 @@ class PredictionFolder:
         """Start a folder, or continue one of the same settings; its range of colours is kept.
 
         `photographs` are the paths of images and, relative to the folder, those of their results.
+        Results of images that have changed since are removed, to be made again.
 
         Raises:
             ValueError: the folder holds predictions of another model, of other photographs by the
                 same names, with other colours, or files that are not ours.
         """
         sources = {result.as_posix(): str(path.resolve()) for path, result in photographs.items()}
+        states = {result.as_posix(): file_state(path) for path, result in photographs.items()}
+        changed: list[str] = []
         recorded = PredictionRecord.load(folder)
         if recorded is None:
             _refuse_foreign(folder)
@@ -45,9 +49,14 @@ class PredictionFolder:
             _refuse_other_settings(folder, recorded.settings, settings)
             _refuse_other_photographs(folder, recorded.photographs, sources)
             _refuse_other_colours(folder, recorded.colours, colours)
+            changed = [name for name in states if recorded.states.get(name) != states[name]]
             sources = dict(recorded.photographs) | sources
+            states = dict(recorded.states) | states
             colours = colours or recorded.colours
-        own = cls(folder, PredictionRecord(settings, sources, colours))
+        own = cls(folder, PredictionRecord(settings, sources, colours, states))
+        # First, so that a run that is stopped here finds them changed again.
+        for path in (own.path(kind, Path(name)) for name in changed for kind in SUFFIX):
+            path.unlink(missing_ok=True)
         own.record.save(folder)
         return own
 

@@ -1,17 +1,28 @@
 import os
 import pickle
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from data.tiny_trees import SEQUENCE, cut_short, write_drive, write_image, write_kitti
+from data.tiny_trees import (
+    DATE,
+    FOCAL,
+    SEQUENCE,
+    cut_short,
+    write_calibration,
+    write_drive,
+    write_image,
+    write_kitti,
+)
 from leftovers import leave_half_a_file
 
 from leadline.data import cache as cache_module
 from leadline.data.cache import Filled, SampleCache, fill_cache
 from leadline.data.dataset import DepthDataset, Extras
 from leadline.data.depth_files import write_disparity
+from leadline.data.hint_maps import load_hint
 from leadline.data.images import load_image
 from leadline.data.sources.base import FrameId
 from leadline.data.sources.kitti import KittiRaw
@@ -94,6 +105,54 @@ def test_changed_hints_are_stale_and_those_of_other_folders_stay(
     hints_of(source, one, seed=3)
     assert SampleCache(source, tmp_path / "c", HALF, one).hint(frame) is None
     assert torch.equal(SampleCache(source, tmp_path / "c", HALF, two).hint(frame), second)
+
+
+def test_metres_of_another_calibration_are_stale(source: KittiRaw, tmp_path: Path) -> None:
+    hints, root, frame = hints_of(source, tmp_path / "h"), source.root, source.frames[0]
+    fill_cache(source, tmp_path / "c", HALF, hints=hints)
+    write_calibration(root / DATE, focal=2 * FOCAL)
+    other = KittiRaw(root)
+    assert SampleCache(source, tmp_path / "c", HALF, hints).hint(frame) is not None
+    stale = SampleCache(other, tmp_path / "c", HALF, hints)
+    assert stale.hint(frame) is None
+    # Pixels are the same under any calibration.
+    assert len(stale) == 8
+    assert fill_cache(other, tmp_path / "c", HALF, hints=hints) == Filled(written=3, kept=8)
+    cached = SampleCache(other, tmp_path / "c", HALF, hints).hint(frame)
+    assert torch.equal(cached, load_hint(other, hints, frame, HALF))
+
+
+def test_a_chunk_that_is_gone_in_mid_run_is_decoded_instead(
+    source: KittiRaw, tmp_path: Path
+) -> None:
+    hints = hints_of(source, tmp_path / "h")
+    fill_cache(source, tmp_path / "c", HALF, hints=hints)
+    cache = SampleCache(source, tmp_path / "c", HALF, hints)
+    extras = Extras(hints)
+    without = DepthDataset(source, source.frames, (), HALF, extras=extras)[0]
+    shutil.rmtree(tmp_path / "c")
+    frame = source.frames[0]
+    assert cache.image(frame) is None
+    assert cache.hint(frame) is None
+    read = DepthDataset(source, source.frames, (), HALF, extras=extras, cache=cache)[0]
+    assert read.id == str(frame)
+    assert torch.equal(read.images[TARGET], without.images[TARGET])
+    assert torch.equal(read.hint, without.hint)
+
+
+def test_a_stale_chunk_that_may_not_be_removed_hinders_nobody(
+    source: KittiRaw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill_cache(source, tmp_path / "c", HALF)
+    os.utime(source.image_path(source.frames[0]), ns=(1, 1))
+
+    def in_use(path: Path, missing_ok: bool = False) -> None:
+        if path.suffix == ".npy" and not path.name.startswith("."):
+            raise PermissionError(13, "in use by another process", str(path))
+
+    monkeypatch.setattr(Path, "unlink", in_use)
+    assert fill_cache(source, tmp_path / "c", HALF).written == 2
+    assert len(SampleCache(source, tmp_path / "c", HALF)) == 8
 
 
 def test_a_second_run_keeps_and_a_stopped_one_goes_on(source: KittiRaw, tmp_path: Path) -> None:

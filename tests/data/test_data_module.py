@@ -35,6 +35,25 @@ def ready(source: KittiRaw | ImageFolder, **changes: Any) -> DepthData:
     return data
 
 
+def test_data_are_described_by_names_and_counts(tmp_path: Path) -> None:
+    root = write_kitti(tmp_path / "kitti", 10)
+    (root / SEQUENCE / "image_03/data/0000000001.png").unlink()
+    frames = [f"{SEQUENCE} {index} l\n" for index in range(10)]
+    (tmp_path / "first.txt").write_text("".join(frames[:8]))
+    data = ready(KittiRaw(root), train_split=tmp_path / "first.txt", val_share=0)
+    assert data.description() == (
+        "kitti (KittiRaw); training on 7 frames of 1 sequences, 1 skipped, no frame at stereo "
+        "(split first.txt); validation on 0 frames of 0 sequences"
+    )
+    hints = tmp_path / "sgm"
+    for index in range(10):
+        path = hints / SEQUENCE / "image_02" / f"{index:010d}.png"
+        write_disparity(path, np.ones(SIZE, np.float32), {})
+    text = ready(KittiRaw(root), hints=hints, val_share=0.2).description()
+    assert text.endswith("; hints of sgm")
+    assert str(tmp_path) not in text
+
+
 @pytest.fixture
 def source(tmp_path: Path) -> KittiRaw:
     return KittiRaw(write_kitti(tmp_path / "kitti", 20))

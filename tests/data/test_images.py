@@ -5,10 +5,17 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from data.tiny_trees import cut_short, write_image
+from data.tiny_trees import cut_short, write_giant, write_image
 from PIL import Image
 
-from leadline.data.images import image_size, list_images, load_image
+from leadline.data.depth_files import read_depth, read_settings
+from leadline.data.images import (
+    image_size,
+    list_images,
+    load_image,
+    read_picture,
+    write_picture,
+)
 
 
 def test_listing_is_natural_and_survives_what_lies_about(tmp_path: Path) -> None:
@@ -44,6 +51,39 @@ def test_what_is_no_image_is_named(tmp_path: Path, content: bytes) -> None:
     for read in (lambda: image_size(path), lambda: load_image(path, (8, 8), (24, 64))):
         with pytest.raises(ValueError, match="expected a whole image"):
             read()
+
+
+def test_an_image_too_large_for_memory_is_named(tmp_path: Path) -> None:
+    path = write_giant(tmp_path / "x.png")
+    with pytest.raises(
+        ValueError, match=r"x\.png: expected an image of at most 178 million pixels"
+    ):
+        image_size(path)
+    with pytest.raises(ValueError, match=r"x\.png: damaged or no PNG"):
+        read_settings(path)
+
+
+def test_an_image_beyond_what_opencv_decodes_is_named(tmp_path: Path) -> None:
+    long = (1 << 20) + 1
+    Image.new("L", (long, 1)).save(tmp_path / "x.png")
+    assert image_size(tmp_path / "x.png") == (1, long)
+    for read in (
+        lambda path: load_image(path, (8, 8), (1, long)),
+        lambda path: read_depth(path, divide=256),
+        read_picture,
+    ):
+        with pytest.raises(ValueError, match=r"x\.png: (expected a whole image|damaged)"):
+            read(tmp_path / "x.png")
+
+
+def test_pictures_come_back_whatever_their_folder_is_called(tmp_path: Path) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    path = tmp_path / "Straße 道" / "x.png"
+    write_picture(path, picture)
+    assert np.array_equal(read_picture(path), picture)
+    assert [found.name for found in path.parent.iterdir()] == ["x.png"]
+    with pytest.raises(FileNotFoundError):
+        read_picture(path.with_name("y.png"))
 
 
 def test_notes_after_the_end_of_a_jpeg_do_no_harm(tmp_path: Path) -> None:

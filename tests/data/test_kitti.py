@@ -227,8 +227,9 @@ def test_what_is_missing_is_remarked_by_name(tmp_path: Path) -> None:
         f"no usable calib_cam_to_cam.txt: no intrinsics, no stereo pose in 1 of 2 drives ({bare})"
     ) in remarks
     assert f"no oxts: no speed in 1 of 2 drives ({bare})" in remarks
-    assert f"LiDAR sweeps without calib_velo_to_cam.txt: not usable in 1 of 2 drives ({bare})" in (
-        remarks
+    assert (
+        f"LiDAR sweeps without usable calib_velo_to_cam.txt: not read in 1 of 2 drives ({bare})"
+        in (remarks)
     )
     assert f"one camera only: no stereo in 1 of 2 drives ({bare})" in remarks
     assert f"no depth (first) in 1 of 2 drives ({SEQUENCE})" in remarks
@@ -259,6 +260,38 @@ def test_a_sick_calibration_costs_its_date_only_and_is_named(tmp_path: Path) -> 
     assert selection.reasons() == {"no calibration": 8}
     *_, last = source.remarks()
     assert last.startswith(f"{path}: expected a line 'P_rect_03:' with 12 numbers, got 0")
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "complaint"),
+    [
+        ("calib_velo_to_cam.txt", "T: 0.01", "T: x", "expected a line 'T:' with 3 numbers, got 0"),
+        ("calib_velo_to_cam.txt", "T: 0.01", "T: nan", "a line 'T:' with 3 numbers, got 2"),
+        ("calib_cam_to_cam.txt", "R_rect_00", "R_rect", "a line 'R_rect_00:' with 9 numbers, got"),
+        ("calib_cam_to_cam.txt", "S_rect_02: 64", "S_rect_02: nan", "'S_rect_02:' with 2 numbers"),
+        ("calib_cam_to_cam.txt", "P_rect_02: 40.0", "P_rect_02: 0", "without an inverse"),
+        ("calib_cam_to_cam.txt", "S_rect_02", "\xff", "a line 'S_rect_02:' with 2 numbers, got 0"),
+    ],
+)
+def test_a_sick_calibration_beside_sweeps_costs_the_sweeps_and_is_named(
+    tmp_path: Path, file: str, old: str, new: str, complaint: str
+) -> None:
+    drive = write_kitti(tmp_path) / SEQUENCE
+    write_sweep(drive, 1, np.array([[10.27, 0.0, 0.0]]))
+    path = tmp_path / DATE / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="latin-1")
+    source = KittiRaw(tmp_path)
+    assert not source.has_depth(LEFT)
+    assert source.true_depth(LEFT) is None
+    told = [remark for remark in source.remarks() if remark.startswith(f"{path}: expected")]
+    assert len(told) == 1
+    assert complaint in told[0]
+    sweeps = (
+        f"LiDAR sweeps without usable calib_velo_to_cam.txt: not read in 1 of 1 drives ({SEQUENCE})"
+    )
+    assert sweeps in source.remarks()
 
 
 @pytest.mark.parametrize("name", ["absent", "."])

@@ -1,6 +1,8 @@
 """Small data sets in the layouts that the sources read, made of numpy noise, for tests."""
 
+import struct
 from pathlib import Path
+from zlib import compress, crc32
 
 import cv2
 import numpy as np
@@ -24,12 +26,27 @@ def write_image(path: Path, size: tuple[int, int] = SIZE, seed: int = 0) -> Path
     return path
 
 
-def write_calibration(folder: Path, size: tuple[int, int] = SIZE, lidar: bool = True) -> None:
+def write_giant(path: Path, side: int = 20_000) -> Path:
+    """A PNG that says it has `side` x `side` pixels, with hardly any of them in it."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    chunks = (chunk(b"IHDR", head), chunk(b"IDAT", compress(bytes(100))), chunk(b"IEND", b""))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    return path
+
+
+def write_calibration(
+    folder: Path, size: tuple[int, int] = SIZE, lidar: bool = True, focal: float = FOCAL
+) -> None:
     """A date's calibration: cameras 0.1 m left and `BASELINE` - 0.1 m right of camera 0."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = ["calib_time: 09-Jan-2012 13:57:47", "R_rect_00: 1 0 0 0 1 0 0 0 1"]
     for number, x in (("02", -0.1), ("03", BASELINE - 0.1)):
-        row = f"{FOCAL} 0 {CX} {-FOCAL * x} 0 {FOCAL} {CY} 0 0 0 1 0"
+        row = f"{focal} 0 {CX} {-focal * x} 0 {focal} {CY} 0 0 0 1 0"
         lines += [f"S_rect_{number}: {size[1]} {size[0]}", f"P_rect_{number}: {row}"]
     (folder / "calib_cam_to_cam.txt").write_text("\n".join(lines))
     if lidar:

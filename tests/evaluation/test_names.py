@@ -42,6 +42,12 @@ def test_equal_ids_win_over_short_names():
         "2011_09_26/2011_09_26_drive_0023_sync/image_02/0000000005",
         "2011_09_26_drive_0023_sync/image_02/0000000005",
         "2011_09_26_drive_0023_sync/0000000005",
+        "2011_09_26_drive_0023_sync/proj_depth/groundtruth/image_02/0000000005",
+        "train/2011_09_26_drive_0023_sync/proj_depth/groundtruth/image_02/0000000005",
+        "2011_09_26/2011_09_26_drive_0023_sync/proj_depth/velodyne/image_02/0000000005",
+        "2011_09_26_drive_0023_sync/proj_depth/velodyne_raw/image_02/0000000005",
+        "proj_depth/groundtruth/image_02/0000000005",
+        "groundtruth/image_02/0000000005",
         "image_02/data/0000000005",
         "image_02/5",
         "data/0000000005",
@@ -63,6 +69,8 @@ def test_a_line_of_a_split_matches_every_form_of_its_file(other):
         "2011_09_26/2011_09_26_drive_0023_sync/image_03/data/0000000005",
         "2011_09_28/2011_09_26_drive_0023_sync/image_02/data/0000000005",
         "image_03/0000000005",
+        "2011_09_26_drive_0023_sync/proj_depth/groundtruth/image_03/0000000005",
+        "2011_09_26_drive_0024_sync/proj_depth/groundtruth/image_02/0000000005",
         "left/0000000005",
         "frame 5",
     ],
@@ -70,6 +78,15 @@ def test_a_line_of_a_split_matches_every_form_of_its_file(other):
 def test_another_frame_drive_or_side_is_no_match(other):
     with pytest.raises(ValueError, match="got none for any"):
         matched([KITTI], [other])
+
+
+def test_the_depth_benchmarks_truth_is_that_of_the_raw_images():
+    drives = ("2011_09_26_drive_0002_sync", "2011_09_26_drive_0005_sync")
+    truths = [f"val/{d}/proj_depth/groundtruth/image_0{c}/0000000005" for d in drives for c in "23"]
+    raw = [f"2011_09_26/{d}/image_0{c}/data/0000000005" for d in drives for c in "23"]
+    lines = [f"2011_09_26/{d} 5 {side}" for d in drives for side in "lr"]
+    assert matched(truths, raw) == dict(zip(truths, raw, strict=True))
+    assert matched(truths, lines) == dict(zip(truths, lines, strict=True))
 
 
 def test_the_fuller_name_is_taken_before_the_shorter_one():

@@ -32,7 +32,16 @@ def test_pngs_of_ours_need_no_divide(tmp_path, kind, step):
         read = open_predictions(folder)[0].read("a")
         kept = 65535 * step > DEPTH
         assert read[kept] == pytest.approx(DEPTH[kept], abs=0.5 * step)
-        assert (read[~kept] == 0).all()
+        # What is too far for 16 bits is as far as they go, and not absent.
+        assert read[~kept].tolist() == [65535 * step] * int((~kept).sum())
+
+
+def test_zeros_of_others_are_missing(tmp_path):
+    write_predictions(tmp_path, {"a": DEPTH}, kinds=("millimetres",))
+    (tmp_path / RECORD).unlink()
+    assert (open_predictions(tmp_path)[0].read("millimetres/a")[DEPTH > 66] == 0).all()
+    write_predictions(tmp_path / "own", {"a": np.zeros_like(DEPTH)})
+    assert (open_predictions(tmp_path / "own")[0].read("a") == 0).all()
 
 
 def test_the_most_complete_output_is_read_then_the_most_exact(tmp_path):

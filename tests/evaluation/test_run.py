@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 import torch
 from commands import leadline
-from data.tiny_trees import SEQUENCE, SIZE, write_kitti, write_sweep
+from data.tiny_trees import DATE, SEQUENCE, SIZE, write_image, write_kitti, write_sweep
 from leftovers import leave_half_a_file
+from prediction_folders import write_predictions
 from small_models import files_below, linked_copy, replace_text, write_model, write_tiny_backbone
 
 from leadline.data.depth_files import write_depth
+from leadline.evaluation.protocol import named_protocol
 from leadline.evaluation.results import Evaluation
 from leadline.evaluation.run import (
     PREDICTIONS,
@@ -266,6 +268,77 @@ def test_a_folder_by_predict_in_millimetres_needs_no_divide(
     assert found.mean.abs_rel == pytest.approx(ours.mean.abs_rel, abs=1e-3)
     with pytest.raises(ValueError, match="written with divide=1000, not 256; read it with"):
         evaluate_folders(tmp_path / "d", truth, tmp_path / "scores", divide=256)
+
+
+@pytest.mark.parametrize(("protocol", "limit"), [("none", np.inf), ("eigen", 80)])
+def test_millimetres_that_end_before_the_prediction_are_as_far_as_they_go(
+    tmp_path: Path, protocol: str, limit: float
+) -> None:
+    """They hold 65.5 m; the prediction goes on to 100 m, and the truth to 79 m."""
+    predicted = np.tile(np.linspace(5, 100, SIZE[1], dtype=np.float32), (SIZE[0], 1))
+    truth = np.minimum(0.9 * predicted, 79)
+    write_depth(tmp_path / "truth" / "a.npy", truth)
+    write_predictions(tmp_path / "ours", {"a": predicted}, kinds=("npy", "millimetres"))
+    folder, out = tmp_path / "ours" / "millimetres", tmp_path / "out"
+    found = evaluate_folders(folder, tmp_path / "truth", out, protocol=protocol)
+    mask = named_protocol(protocol).mask(truth)
+    true, clamped = truth[mask].astype(float), np.clip(predicted[mask], 0, min(limit, 65.535))
+    assert found.mean.abs_rel == pytest.approx(np.mean(np.abs(clamped - true) / true), rel=1e-4)
+    assert (found.missing, found.beyond) == (0, np.count_nonzero(predicted[mask] > 65.535))
+    said = f"{found.beyond:,} pixels predicted beyond the PNG's 65.5 m, scored as that far"
+    assert said in found.settings()["scored"]
+    assert said.replace("'", "&#x27;") in (out / REPORT).read_text()
+    assert Evaluation.load(out / RESULTS) == found
+    exact = evaluate_folders(tmp_path / "ours" / "npy", tmp_path / "truth", out, protocol=protocol)
+    assert exact.beyond == 0
+    assert "beyond" not in exact.settings()["scored"]
+
+
+def test_an_image_that_was_replaced_is_predicted_again(
+    model: Path, kitti: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(kitti, tmp_path / "kitti")
+    first = evaluate_model(model, tmp_path / "kitti", tmp_path / "out", protocol="none")
+    drive = tmp_path / "kitti" / SEQUENCE
+    write_image(drive / "image_02/data/0000000002.png", seed=77)
+    write_depth(drive / "proj_depth/exact/image_02/0000000003.npz", np.full(SIZE, 4.0, np.float32))
+    again = evaluate_model(model, tmp_path / "kitti", tmp_path / "out", protocol="none")
+    fresh = evaluate_model(model, tmp_path / "kitti", tmp_path / "fresh", protocol="none")
+    assert again == fresh
+    same = [old == new for old, new in zip(first.rows, again.rows, strict=True)]
+    assert same == [True, False, False]
+
+
+def test_truth_of_a_new_calibration_is_projected_again(model: Path, tmp_path: Path) -> None:
+    kitti, split = write_truths(tmp_path / "kitti"), tmp_path / "split.txt"
+    split.write_text(f"{SEQUENCE} 1 l\n")
+    evaluate_model(model, kitti, tmp_path / "out", split=split)
+    path = kitti / DATE / "calib_velo_to_cam.txt"
+    path.write_text(path.read_text().replace("-0.27", "-1.27"))
+    evaluate_model(model, kitti, tmp_path / "out", split=split)
+    evaluate_model(model, kitti, tmp_path / "fresh", split=split)
+    exported, fresh = (files_below(tmp_path / name / TRUTH) for name in ("out", "fresh"))
+    assert exported == fresh
+
+
+def test_a_report_on_others_predictions_shows_their_photographs(
+    model: Path, kitti: Path, tmp_path: Path
+) -> None:
+    evaluate_model(model, kitti, tmp_path / "ours", protocol="none")
+    folders = (
+        "--predictions",
+        tmp_path / "ours" / PREDICTIONS,
+        "--truth",
+        tmp_path / "ours" / TRUTH,
+    )
+    command = ("evaluate", *folders, "--out", tmp_path / "out", "--protocol", "none")
+    assert leadline(*command).code == 0
+    plain = (tmp_path / "out" / REPORT).read_text()
+    answer = leadline(*command, "--photographs", kitti / SEQUENCE / "image_02")
+    assert answer.code == 0, answer.err
+    shown = (tmp_path / "out" / REPORT).read_text()
+    assert "photograph" not in plain
+    assert shown.count("data:image/") == plain.count("data:image/") + COUNT - 1
 
 
 @pytest.mark.parametrize("wrong", [{"protocol": "eigan"}, {"alignment": "medain"}])

@@ -35,11 +35,12 @@ def test_what_is_loaded_predicts_what_was_saved(tmp_path: Path) -> None:
     trained = build_predictor(predictor_config()).eval()
     config = ModelConfig(
         predictor_config(), SIZE, unit=5.4, metric=True, recipe="monodepth2_s", steps=7,
-        focal=0.58, baseline=0.54, metrics={"abs_rel": 0.1},
+        focal=0.58, baseline=0.54, metrics={"abs_rel": 0.1}, data="kitti, 7 frames",
     )  # fmt: skip
     save_model(trained, config, tmp_path / "model")
     loaded, read = load_predictor(tmp_path / "model")
     assert read == config
+    assert "- Data: kitti, 7 frames\n" in (tmp_path / "model" / CARD).read_text()
     assert not loaded.training
     batch = plane_batch(size=SIZE)
     with torch.no_grad():
@@ -102,6 +103,8 @@ def test_weights_of_another_network_are_counted(model_folder: Path) -> None:
         ("size:\n- 64\n- 96", "size: large", "model.*size"),
         ("size:\n- 64\n- 96", "size: [64, 0]", "two whole numbers"),
         ("unit: 5.0", "unit: 0.0", "positive unit"),
+        ("unit: 5.0", "unit: large", "got the unit 'large' instead of a number"),
+        ("unit: 5.0", "unit: .nan", "positive unit"),
         ("unit: 5.0", "unit: {", "expected the configuration of a model"),
     ],
 )

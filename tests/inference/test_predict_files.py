@@ -1,11 +1,14 @@
 """Folders of photographs become folders of depth that other programs read right."""
 
 import json
+import os
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from data.tiny_trees import write_giant, write_image
+from PIL import Image
 from small_models import (
     SIZE,
     files_below,
@@ -121,6 +124,40 @@ def test_a_missing_output_alone_is_made_again(
     (tmp_path / "out" / "npy" / "trip" / "a.npy").unlink()
     summary = run()
     assert (summary.written, summary.kept) == (1, 3)
+
+
+def test_photographs_that_have_changed_are_predicted_again(
+    model: DepthPredictor, model_folder: Path, photographs: Path, tmp_path: Path
+) -> None:
+    def run(out: Path, *outputs: Output) -> PredictionSummary:
+        scale = DepthScale(1, 50)
+        return predict_files(model, model_folder, [str(photographs)], out, outputs, scale=scale)
+
+    out = tmp_path / "out"
+    run(out, "npy", "colour")
+    before = files_below(out)
+    write_image(photographs / "trip" / "a.png", seed=9)
+    os.utime(photographs / "b.jpg", ns=(1, 1))
+    summary = run(out, "npy")
+    assert (summary.written, summary.kept) == (2, 2)
+    after = files_below(out)
+    changed = {name for name in before if after.get(name) != before[name]}
+    # A touched photograph gives the same depth; pictures are asked for again by whoever wants them.
+    assert changed == {RECORD, "npy/trip/a.npy", "colour/trip/a.png", "colour/b.png"}
+    assert run(out, "npy", "colour").kept == 2
+    run(tmp_path / "fresh", "npy", "colour")
+    assert files_below(out) == files_below(tmp_path / "fresh")
+
+
+def test_a_photograph_too_large_costs_a_line_and_not_the_folder(
+    ramp: Fixed, model_folder: Path, photographs: Path, tmp_path: Path
+) -> None:
+    giant = write_giant(photographs / "trip" / "a.png")
+    Image.new("L", ((1 << 20) + 1, 1)).save(photographs / "trip" / "c.png")
+    summary = predict_files(ramp, model_folder, [str(photographs)], tmp_path / "out", ["npy"])
+    assert summary.written == 2
+    assert len(summary.failed) == 2
+    assert "at most 178 million pixels" in summary.failed[str(giant)]
 
 
 def test_colours_span_one_range_for_the_whole_folder(

@@ -69,6 +69,8 @@ class Source(ABC):
     A source answers None or NaN for what it does not have; `remarks` says why.
     """
 
+    root: Path
+    """The folder that was named."""
     frame_step = 1
     """Numbers from one selected frame to the next: what one step of `Offset.time` counts."""
 
@@ -168,6 +170,10 @@ class Source(ABC):
     ) -> Float32[np.ndarray, "h w"] | None:
         """Measured depth in metres at native size, 0 = none; None where nothing was measured."""
         return None
+
+    def truth_files(self, frame: FrameId, wanted: WantedTruth = "any") -> tuple[Path, ...]:
+        """The files that `true_depth` will read."""
+        return ()
 
     def distance(self, target: FrameId, source: FrameId) -> float:
         """Metres travelled between two frames (speed x time, never negative), NaN where

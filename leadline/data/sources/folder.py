@@ -250,7 +250,7 @@ def _read_times(folder: Path, camera: CameraFile, count: int) -> Float64[np.ndar
     if not path.is_file():
         raise FileNotFoundError(f"{path}: {camera.path} names timestamps there, and none are")
     try:
-        times = np.array(path.read_text().split(), np.float64)
+        times = np.array(path.read_text(encoding="utf-8").split(), np.float64)
     except ValueError:
         times = np.array([])
     if len(times) != count or (np.diff(times) <= 0).any():

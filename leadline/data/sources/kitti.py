@@ -112,7 +112,7 @@ class KittiRaw(Source):
             (f"no usable {CAMERA_FILE}: no intrinsics, no stereo pose", self._lacks_rig),
             ("no oxts: no speed", lambda drive: not (self.root / drive / "oxts").is_dir()),
             (f"no depth ({self.truth})", self._lacks_depth),
-            (f"LiDAR sweeps without {LIDAR_FILE}: not usable", self._lacks_lidar_pose),
+            (f"LiDAR sweeps without usable {LIDAR_FILE}: not read", self._lacks_lidar_pose),
             ("one camera only: no stereo", self._lacks_pair),
         )
         lacking = [(text, [drive for drive in drives if is_so(drive)]) for text, is_so in checks]
@@ -168,6 +168,14 @@ class KittiRaw(Source):
             return self._project(frame, path, eigen_depth if wanted == "eigen" else camera_depth)
         return self._read_truth(frame, path)
 
+    def truth_files(self, frame: FrameId, wanted: WantedTruth = "any") -> tuple[Path, ...]:
+        kind = self._truth(frame, wanted)
+        if kind is None:
+            return ()
+        date = self.root / _date(frame.sequence)
+        calibration = (date / CAMERA_FILE, date / LIDAR_FILE) if kind == "velodyne" else ()
+        return (self._path(frame, kind), *calibration)
+
     def _read_truth(self, frame: FrameId, path: Path) -> Float32[np.ndarray, "h w"]:
         depth = read_depth(path, divide=KITTI_DIVIDE)
         if depth.shape != self.size(frame):
@@ -207,10 +215,18 @@ class KittiRaw(Source):
     def _lidar_to_rig(self, sequence: str) -> Float64[np.ndarray, "4 4"] | None:
         date = _date(sequence)
         if date not in self._lidars:
-            folder = self.root / date
-            there = (folder / CAMERA_FILE).is_file() and (folder / LIDAR_FILE).is_file()
-            self._lidars[date] = read_lidar_to_rig(folder) if there else None
+            # Without cameras nobody knows where in an image a point lies.
+            self._lidars[date] = None if self.rig(sequence) is None else self._read_lidar(date)
         return self._lidars[date]
+
+    def _read_lidar(self, date: str) -> Float64[np.ndarray, "4 4"] | None:
+        if not (self.root / date / LIDAR_FILE).is_file():
+            return None
+        try:
+            return read_lidar_to_rig(self.root / date)
+        except ValueError as error:
+            self._damaged.append(str(error))
+            return None
 
     def _motion(self, frame: FrameId) -> DriveMotion:
         key = (frame.sequence, frame.camera)

@@ -52,6 +52,11 @@ def projection(camera: RigCamera) -> Float64[np.ndarray, "3 4"]:
 def _camera(path: Path, values: dict[str, list[float]], number: str) -> RigCamera:
     matrix = _matrix(path, values, f"P_rect_{number}", (3, 4))
     width, height = _matrix(path, values, f"S_rect_{number}", (2,))
+    if not np.linalg.det(matrix[:, :3]):
+        raise ValueError(
+            f"{path}: expected intrinsics in the first three columns of P_rect_{number}, got a "
+            "matrix without an inverse; copy the calibration file of this date again"
+        )
     rig_to_camera = np.eye(4)
     rig_to_camera[:3, 3] = np.linalg.solve(matrix[:, :3], matrix[:, 3])
     return RigCamera(matrix[:, :3], (round(height), round(width)), rig_to_camera)
@@ -59,7 +64,7 @@ def _camera(path: Path, values: dict[str, list[float]], number: str) -> RigCamer
 
 def _read(path: Path) -> dict[str, list[float]]:
     values: dict[str, list[float]] = {}
-    for line in path.read_text().splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         key, _, rest = line.partition(":")
         try:
             values[key.strip()] = [float(word) for word in rest.split()]
@@ -72,9 +77,10 @@ def _matrix(
     path: Path, values: dict[str, list[float]], key: str, shape: tuple[int, ...]
 ) -> Float[np.ndarray, "..."]:
     numbers = values.get(key, [])
-    if len(numbers) != np.prod(shape):
+    if len(numbers) != np.prod(shape) or not np.isfinite(numbers).all():
         raise ValueError(
-            f"{path}: expected a line '{key}:' with {np.prod(shape)} numbers, got {len(numbers)}; "
+            f"{path}: expected a line '{key}:' with {np.prod(shape)} numbers, got "
+            f"{np.count_nonzero(np.isfinite(numbers))}; "
             "copy the calibration file of this date again"
         )
     return np.array(numbers).reshape(shape)
