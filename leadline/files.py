@@ -46,6 +46,16 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def file_state(path: Path) -> tuple[int, int]:
+    """Size in bytes and time of change in nanoseconds: another state is another content.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
 def remove_leftovers(folders: Iterable[Path]) -> int:
     """Remove the temporary files that killed processes left in `folders` themselves, and count
     them.

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -130,6 +129,17 @@ def test_hints_are_made_and_kept(world: Path, tmp_path: Path) -> None:
     assert first.out.isascii()
     assert "0 hints written" in leadline(*words).out
     assert "16 were there" in leadline(*words).out
+
+
+def test_the_usual_folder_of_hints_may_be_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = write_stereo_folder(tmp_path / "rig", count=1)
+    monkeypatch.chdir(tmp_path)
+    words = ("hints", "rig", "--width=192", "--height=96", "--workers=1")
+    assert "2 hints written" in leadline(*words, "--out", rig / "hints").out
+    assert "2 were there" in leadline(*words).out
+    assert "outside the data set" in leadline(*words, "--out", rig / "left").complaint
 
 
 def test_the_published_matchers_can_be_asked_for(world: Path, tmp_path: Path) -> None:
@@ -350,10 +360,12 @@ def test_ctrl_c_keeps_the_work_and_says_so_in_one_line(
 def test_an_interrupted_prediction_is_130_and_leaves_no_half_file(
     trained: tuple[Path, str], world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(path: Path, data: bytes) -> None:
+        with path.open("wb") as file:
+            file.write(data[: len(data) // 2])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cv2, "imwrite", interrupted)
+    monkeypatch.setattr(Path, "write_bytes", interrupted)
     out = tmp_path / "out"
     answer = leadline("predict", trained[0] / "model", world / "left", "--out", out)
     assert answer.code == 130

@@ -163,6 +163,9 @@ def _add_evaluate(subparsers: Any) -> None:
     parser.add_argument("--truth", type=Path, help="folder of true depth maps")
     parser.add_argument("--divide", type=float, help="units per metre of others' PNG predictions")
     parser.add_argument("--truth-divide", type=float, help="same of PNG truth; default: 256")
+    parser.add_argument(
+        "--photographs", type=Path, help="folder of the pictures, to be shown beside --predictions"
+    )
 
 
 def _add_predict(subparsers: Any) -> None:

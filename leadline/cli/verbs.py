@@ -53,7 +53,7 @@ def hints(options: argparse.Namespace) -> int:
     size = (options.height, options.width)
     method = HintMethod(options.mode, _matchers(options), size, options.seed)
     folder = options.out or options.data / DEFAULT_HINTS
-    if folder != options.data / DEFAULT_HINTS:
+    if folder.resolve() != (options.data / DEFAULT_HINTS).resolve():
         _refuse_inside(folder, options.data)
     with progress("pairs") as advance:
         summary = generate_hints(
@@ -105,15 +105,16 @@ def train(options: argparse.Namespace) -> None:
     from leadline.training.curves import read_curves
     from leadline.training.recipe import as_yaml, build
     from leadline.training.run import fit
-    from leadline.training.run_folder import CURVES
+    from leadline.training.run_folder import CURVES, RESUME_POINT
 
     # Of several processes one speaks.
     say = rank_zero_only(print)
     _refuse_inside(options.out, options.data)
     config = _training_config(options)
     data, module, settings = build(config)
-    if options.init_from is not None:
-        load_weights(module.predictor, options.init_from)
+    # The weights of a run that is under way are in its resume point.
+    if settings.init_from is not None and not (options.out / RESUME_POINT).exists():
+        load_weights(module.predictor, Path(settings.init_from))
     say(module.objective)
     text = as_yaml(config)
     model = ModelFolder(options.out / RUN_MODEL, Path(options.recipe).stem, text)
@@ -130,14 +131,19 @@ def _training_config(options: argparse.Namespace) -> Any:
     from leadline.data.sources.detect import source_config
     from leadline.training.overrides import backbone_weights, overfitting
     from leadline.training.recipe import read_recipe
+    from leadline.training.run_folder import recorded_start
 
     section: dict[str, Any] = {"source": source_config(options.data)}
     if options.hints is not None:
         section["hints"] = str(options.hints)
-    overrides = [*overfitting(options.overfit), *options.overrides]
+    start = recorded_start(options.out)
+    if options.init_from is not None:
+        start = str(options.init_from.resolve())
+    started = [] if start is None else [f"--run.init_from={start}"]
+    overrides = [*overfitting(options.overfit), *started, *options.overrides]
     config = read_recipe(options.recipe, {"data": section}, overrides)
     # Weights that are about to be replaced need not be fetched from anywhere.
-    weights = options.weights or ("none" if options.init_from is not None else None)
+    weights = options.weights or ("none" if config.run.init_from is not None else None)
     if weights is None:
         return config
     wanted = backbone_weights(config.model.predictor.as_dict(), weights)
@@ -171,6 +177,7 @@ def evaluate(options: argparse.Namespace) -> None:
             alignment=options.scale or "none",
             divide=options.divide,
             truth_divide=options.truth_divide,
+            photographs=options.photographs,
         )
     else:
         if options.model is None or options.data is None:
@@ -196,10 +203,11 @@ def evaluate(options: argparse.Namespace) -> None:
 
 def _refuse_mixture(options: argparse.Namespace) -> None:
     """What one of the two kinds of evaluation would not even look at is a misunderstanding."""
+    foreign: tuple[str, ...]
     if options.predictions is not None:
         scored, foreign = "--predictions", ("model", "split", "flip")
     elif options.model is not None:
-        scored, foreign = "MODEL", ("truth", "divide", "truth_divide")
+        scored, foreign = "MODEL", ("truth", "divide", "truth_divide", "photographs")
     else:
         return
     for name in foreign:

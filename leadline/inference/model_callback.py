@@ -7,10 +7,11 @@ from typing import Any
 
 import lightning.pytorch as pl
 import yaml
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from leadline.data.module import DepthData
 from leadline.files import remove_leftovers
-from leadline.inference.model_folder import ModelConfig, save_model
+from leadline.inference.model_folder import CONFIG, ModelConfig, save_model
 from leadline.training.module import DepthTraining
 from leadline.training.resume import SECONDS_BETWEEN_EPOCHS, Interrupted
 from leadline.types import STEREO
@@ -29,11 +30,27 @@ class ModelFolder(pl.Callback):
         self.folder = folder
         self._recipe = recipe
         self._predictor: dict[str, Any] = yaml.safe_load(config)["model"]["predictor"]
+        self._figures: dict[str, float] = {}
         self._last_save = -math.inf
+
+    def state_dict(self) -> dict[str, Any]:
+        """The figures of the last validation: a run that resumes has not validated yet."""
+        return {"metrics": self._figures}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with these figures until the next validation."""
+        self._figures = dict(state_dict["metrics"])
 
     def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if trainer.is_global_zero:
             remove_leftovers([self.folder])
+
+    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._figures = {
+            name.removeprefix("val/"): float(value)
+            for name, value in trainer.callback_metrics.items()
+            if name.startswith("val/")
+        }
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if time.monotonic() - self._last_save > SECONDS_BETWEEN_EPOCHS:
@@ -45,7 +62,12 @@ class ModelFolder(pl.Callback):
     def on_exception(
         self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException
     ) -> None:
-        if isinstance(exception, Interrupted):
+        if isinstance(exception, Interrupted | SIGTERMException):
+            self._save(trainer, module)
+
+    def on_fit_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        # A finished run trains nothing; its model may have been deleted.
+        if not (self.folder / CONFIG).exists():
             self._save(trainer, module)
 
     def _save(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -56,19 +78,15 @@ class ModelFolder(pl.Callback):
 
     def _describe(self, trainer: pl.Trainer, data: DepthData) -> ModelConfig:
         rig = data.rig_summary()
-        figures = {
-            name.removeprefix("val/"): float(value)
-            for name, value in trainer.callback_metrics.items()
-            if name.startswith("val/")
-        }
         return ModelConfig(
             predictor=self._predictor,
             size=data.size,
             unit=data.unit,
             metric=data.is_metric(),
             recipe=self._recipe,
+            data=data.description(),
             focal=rig.focal,
             baseline=rig.baseline if STEREO in data.offsets else None,
             steps=trainer.global_step,
-            metrics=figures,
+            metrics=self._figures,
         )

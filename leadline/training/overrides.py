@@ -22,6 +22,7 @@ def overfitting(count: int | None) -> list[str]:
     return [
         f"--data.limit={count}",
         f"--data.batch_size={count}",
+        "--run.devices=1",
         "--data.val_share=0",
         "--data.flip=none",
         "--data.jitter=false",

@@ -51,6 +51,10 @@ class Throughput(pl.Callback):
         self._mark = 0.0
         self._logged = Tally()
 
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        # A run that resumes within an epoch does not start one.
+        self._mark = time.perf_counter()
+
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._mark = time.perf_counter()
 

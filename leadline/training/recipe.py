@@ -27,6 +27,8 @@ class RunSettings:
     epochs: int = 20
     steps: int | None = None
     """Ends the run earlier than the epochs do."""
+    init_from: str | None = None
+    """Model folder whose weights to start from."""
     precision: Precision = "32-true"
     """Of the networks; warps, SSIM, logarithms and losses are float32 under any of them. `auto` is
     bf16-mixed where the processor gains by it; not the default, because a recipe should give the
@@ -78,6 +80,11 @@ def read_recipe(
     if not isinstance(contents, dict):
         raise ValueError(f"recipe {recipe}: expected sections seed, data, model and run, got none")
     for section, values in (given or {}).items():
+        if not isinstance(contents.get(section), Mapping | None):
+            raise ValueError(
+                f"recipe {recipe}: expected names with values under {section}, got "
+                f"{contents[section]!r}; write `{section}:` and below it lines `name: value`"
+            )
         contents[section] = (contents.get(section) or {}) | dict(values)
     parser = recipe_parser()
     try:

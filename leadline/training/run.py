@@ -3,6 +3,7 @@
 import logging
 import signal
 import sys
+import uuid
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,10 +12,12 @@ from pathlib import Path
 import lightning.pytorch as pl
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
 
 from leadline.data.module import DepthData
-from leadline.files import remove_leftovers
+from leadline.files import atomic_path, remove_leftovers
 from leadline.training.curves import CurveLog
+from leadline.training.draws import CountedDraws
 from leadline.training.memory import keep_freed_memory
 from leadline.training.module import DepthTraining
 from leadline.training.pictures import Pictures
@@ -22,7 +25,7 @@ from leadline.training.precision import chosen_precision
 from leadline.training.progress import ProgressBar, ProgressLines, Throughput
 from leadline.training.recipe import RunSettings
 from leadline.training.resume import Interrupted, ResumePoint, read_resume_point
-from leadline.training.run_folder import CURVES, RESUME_POINT, begin_run
+from leadline.training.run_folder import CURVES, RESUME_POINT, WANDB_ID, begin_run
 
 IDLE_REMARKS = (
     ".*does not have many workers.*",
@@ -70,15 +73,17 @@ def fit(
             gradient_clip_val=settings.clip_gradient,
             log_every_n_steps=settings.log_every,
             logger=[
-                CurveLog(run / CURVES, done.step),
-                *(_logger(name, run) for name in settings.loggers),
+                CurveLog(run / CURVES, done.step, done.validated),
+                *(_logger(name, run, done.step) for name in settings.loggers),
             ],
             callbacks=[
                 throughput,
+                CountedDraws(data.seed),
                 ProgressBar(settings.log_every) if watched else ProgressLines(throughput),
                 Pictures(run / "pictures", settings.pictures_every),
-                resume_point,
                 *callbacks,
+                # Last: what it says is done, the others have done.
+                resume_point,
             ],
             enable_progress_bar=watched,
             enable_checkpointing=False,
@@ -93,6 +98,8 @@ def fit(
         remove_leftovers([run, *(path for path in run.iterdir() if path.is_dir())])
         if trainer.is_global_zero:
             print(f"precision: {precision}", flush=True)
+            if trainer.world_size > 1:
+                print(_batch_of_all(data.batch_size, trainer.world_size), flush=True)
         if done.step and trainer.is_global_zero:
             print("; ".join([f"going on from step {done.step} of {run}", *changed]), flush=True)
         trainer.fit(
@@ -151,11 +158,29 @@ def _check(settings: RunSettings) -> None:
             raise ValueError(f"run.{name}: expected 1 or more, got {count}")
 
 
-def _logger(name: str, run: Path) -> Logger:
+def _batch_of_all(batch_size: int, devices: int) -> str:
+    return f"{batch_size * devices} images a batch: {batch_size} on each of {devices} devices"
+
+
+def _logger(name: str, run: Path, step: int) -> Logger:
+    """A logger that goes on with what it has of this run up to `step`."""
     if name == "tensorboard":
-        return TensorBoardLogger(save_dir=run, name="tensorboard", version="")
+        return TensorBoardLogger(
+            save_dir=run, name="tensorboard", version="", purge_step=step or None
+        )
     from lightning.pytorch import loggers
 
     if name == "wandb":
-        return loggers.WandbLogger(name=run.name, save_dir=run, resume="allow", id=run.name)
+        identity = _wandb_id(run, begins=step == 0)
+        return loggers.WandbLogger(name=run.name, save_dir=run, resume="allow", id=identity)
     return loggers.MLFlowLogger(experiment_name="leadline", run_name=run.name, save_dir=str(run))
+
+
+def _wandb_id(run: Path, begins: bool) -> str | None:
+    """The name of a run among all of W&B: folders that are called alike are different runs."""
+    path = run / WANDB_ID
+    # Only the first process logs; the others need no name, and must not write another one.
+    if getattr(rank_zero_only, "rank", 0) == 0 and (begins or not path.exists()):
+        with atomic_path(path) as temporary:
+            temporary.write_text(uuid.uuid4().hex)
+    return path.read_text() if path.exists() else None

@@ -7,12 +7,12 @@ from typing import Any
 import yaml
 
 from leadline.files import atomic_path
-from leadline.training.curves import read_curves
 from leadline.training.resume import Done
 
 CONFIG = "config.yaml"
 RESUME_POINT = "resume.ckpt"
 CURVES = "curves.csv"
+WANDB_ID = "wandb_id.txt"
 MAY_CHANGE = frozenset(
     {
         *("run.epochs", "run.steps", "run.accelerator", "run.devices", "run.nodes"),
@@ -29,8 +29,8 @@ def begin_run(
 ) -> list[str]:
     """Write the configuration of a new run, or check that an old one is being continued.
 
-    A folder in which nothing was trained yet, because the first attempt failed, may be given
-    another configuration.
+    A folder without a resume point, because the first attempt failed or was killed before there was
+    one, may be given another configuration: its run begins anew.
 
     Args:
         run: the folder.
@@ -45,7 +45,7 @@ def begin_run(
         ValueError: the folder's configuration differs; names the first settings that do.
     """
     path = run / CONFIG
-    trained = (run / RESUME_POINT).exists() or read_curves(run / CURVES)
+    trained = (run / RESUME_POINT).exists()
     changed: dict[str, str] = {}
     if path.exists() and trained:
         changed = _differences(path.read_text(), config)
@@ -67,6 +67,15 @@ def begin_run(
     with atomic_path(path) as temporary:
         temporary.write_text(config)
     return list(changed.values())
+
+
+def recorded_start(run: Path) -> str | None:
+    """The model folder whose weights the run that is under way in a folder started from."""
+    path = run / CONFIG
+    if not (path.exists() and (run / RESUME_POINT).exists()):
+        return None
+    start = _flat(yaml.safe_load(path.read_text())).get("run.init_from")
+    return None if start is None else str(start)
 
 
 def _differences(old: str, new: str) -> dict[str, str]:

@@ -24,6 +24,7 @@ class Step:
 
     loss: Float[Tensor, ""]
     parts: Mapping[str, LossValue]
+    """On several processes pooled, as the loss is: the mean over processes is that of the batch."""
     scene: Scene
 
 
@@ -46,7 +47,8 @@ def training_step(
     loss, parts = objective(scene, step)
     check_finite(parts, predictions, batch)
     if distributed.is_available() and distributed.is_initialized():
-        loss = objective.total({name: pooled(value) for name, value in parts.items()})
+        parts = {name: pooled(value) for name, value in parts.items()}
+        loss = objective.total(parts)
     return Step(loss, parts, scene)
 
 

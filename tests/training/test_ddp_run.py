@@ -25,6 +25,20 @@ def test_two_processes_share_one_run(tmp_path: Path) -> None:
     assert steps == Counter(range(10))
     assert (run / "model" / "model.safetensors").exists()
     # One of them speaks.
-    for said in ("1 x reprojection", "precision: 32-true", "training: 20 of 20", "model: "):
+    for said in (
+        *("1 x reprojection", "precision: 32-true", "training: 20 of 20", "model: "),
+        "4 images a batch: 2 on each of 2 devices",
+    ):
         assert done.stdout.count(said) == 1
+    # The terms are those of the whole batch, as the loss is.
+    curves = {(name, step): value for step, name, value in read_curves(run / CURVES)}
+    for step in steps:
+        terms = curves["train/reprojection", step] + curves["train/hint", step]
+        assert terms == pytest.approx(curves[SCALAR, step], rel=1e-5)
+    assert (run / "resume.ckpt").exists()
+    longer = [*arguments, "--run.epochs=3"]
+    more = subprocess.run(longer, env=environment(), check=True, capture_output=True, text=True)
+    assert more.stdout.count("going on from step 10") == 1
+    steps = Counter(step for step, name, _ in read_curves(run / CURVES) if name == SCALAR)
+    assert steps == Counter(range(15))
     assert "strides do not match" not in done.stderr
