@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -28,14 +27,6 @@ VERBS = ("demo", "synthetic", "hints", "recipes", "train", "evaluate", "predict"
 HELP_SECONDS = 1.0
 TIMEOUT = 120
 """Seconds; far beyond what a slow machine takes for a few steps."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -3,14 +3,12 @@
 import os
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import huggingface_hub
 import numpy as np
 import pytest
-import torch
 from commands import Answer, leadline
 from small_models import files_below
 from worlds import hints_of
@@ -20,14 +18,6 @@ LONGEST = 400
 """Characters of a message, without the paths of the test."""
 MAY_CHANGE = ("config.yaml", "curves.csv")
 """Of a run that is given more epochs."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

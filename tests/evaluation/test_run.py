@@ -2,13 +2,11 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-import torch
 from commands import leadline
 from data.tiny_trees import DATE, SEQUENCE, SIZE, write_image, write_kitti, write_sweep
 from leftovers import leave_half_a_file
@@ -31,14 +29,6 @@ from leadline.inference.predict_files import predict_files
 from leadline.inference.predictor import DepthPredictor
 
 COUNT = 4
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -1,22 +1,11 @@
 """One model with random weights for all tests of this room."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from small_models import write_model
 
 from leadline.inference.predictor import DepthPredictor
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Small pictures are faster without threads, above all where tests run side by side."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

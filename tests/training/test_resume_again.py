@@ -38,14 +38,6 @@ class Killed(RuntimeError):
     """Stands for a signal that no process can catch."""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def train(tmp_path_factory: pytest.TempPathFactory) -> Train:
     """The command, into a folder: four steps an epoch, two batches of validation, rates that fall

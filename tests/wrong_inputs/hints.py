@@ -1,0 +1,60 @@
+"""Mistakes with hints."""
+
+import shutil
+
+from commands import Words
+from worlds import hints_of
+
+from wrong_inputs.desk import Desk, mistake
+
+
+@mistake("no --hints for a recipe that needs them", "`leadline hints`", "--hints FOLDER")
+def _(desk: Desk) -> Words:
+    return ("train", "demo", desk.rig(), "--out", desk.root / "run", *desk.settings())
+
+
+@mistake("hints of another data set", "(8 no hint)", "other/left/000000.png")
+def _(desk: Desk) -> Words:
+    (desk.root / "other").mkdir()
+    return desk.train(hints=desk.root / "other")
+
+
+@mistake("no hint is whole", "(8 unreadable hint)", "000000.png: expected a whole image")
+def _(desk: Desk) -> Words:
+    rig = desk.rig()
+    for path in hints_of(rig).rglob("*.png"):
+        path.write_bytes(path.read_bytes()[:60])
+    return desk.train(rig=rig)
+
+
+@mistake("--hints names no folder", "expected a folder of hints, found none")
+def _(desk: Desk) -> Words:
+    return desk.train(hints=desk.root / "nowhere")
+
+
+@mistake(
+    "hints of a single camera",
+    "expected stereo pairs (left/ and right/",
+    "found 4 images without one of the other camera, first",
+    "the recipe monodepth2_m",
+)
+def _(desk: Desk) -> Words:
+    rig = desk.rig()
+    shutil.rmtree(rig / "right")
+    return ("hints", rig, "--out", desk.root / "hints")
+
+
+@mistake("hints of frames that are not there", "found 1 frames that are no images here, first . 9")
+def _(desk: Desk) -> Words:
+    (desk.root / "split.txt").write_text(". 9 l\n")
+    return ("hints", desk.rig(), "--split", desk.root / "split.txt", "--out", desk.root / "hints")
+
+
+@mistake("fewer workers than none", "workers: expected 1 process or more, got -2")
+def _(desk: Desk) -> Words:
+    return ("hints", desk.rig(), "--out", desk.root / "hints", "--workers", -2)
+
+
+@mistake("a matcher for a mode that fuses several", "--setting: is for --mode single, got --mode")
+def _(desk: Desk) -> Words:
+    return ("hints", desk.rig(), "--out", desk.root / "hints", "--setting", 3, 64)

@@ -1,0 +1,84 @@
+"""Mistakes with images and their camera."""
+
+import shutil
+
+from commands import Words
+from data.tiny_trees import write_giant
+from small_models import replace_text
+
+from wrong_inputs.desk import Desk, mistake
+
+
+@mistake("the names of no two images agree", "expected partners of one name or number in both")
+def _(desk: Desk) -> Words:
+    rig = desk.rig()
+    for path in sorted((rig / "right").iterdir(), reverse=True):
+        path.rename(path.with_name(f"{path.stem}7.png"))
+    return desk.train(rig=rig)
+
+
+@mistake("no image is whole", "(8 unreadable image)", "000000.png: expected a whole image")
+def _(desk: Desk) -> Words:
+    rig = desk.rig()
+    for path in rig.glob("*/*.png"):
+        path.write_bytes(path.read_bytes()[:500])
+    return desk.train(rig=rig)
+
+
+@mistake("images too large for memory", "000000.png: expected an image of at most 178 million")
+def _(desk: Desk) -> Words:
+    rig = desk.rig()
+    for path in rig.glob("*/*.png"):
+        write_giant(path)
+    return desk.train(rig=rig)
+
+
+@mistake("photographs without camera.yaml", "expected a camera.yaml", "K: [[fx, 0, cx]")
+def _(desk: Desk) -> Words:
+    rig = desk.rig()
+    (rig / "camera.yaml").unlink()
+    return desk.train(rig=rig)
+
+
+@mistake("a camera.yaml of another size", "says 1280x720", "64x32 pixels")
+def _(desk: Desk) -> Words:
+    rig = desk.rig()
+    replace_text(rig / "camera.yaml", "width: 64\nheight: 32", "width: 1280\nheight: 720")
+    return desk.train(rig=rig)
+
+
+@mistake("a baseline in millimetres", "looks like millimetres; write 0.12")
+def _(desk: Desk) -> Words:
+    rig = desk.rig()
+    replace_text(rig / "camera.yaml", "baseline: 0.5", "baseline: 120")
+    return desk.train(rig=rig)
+
+
+@mistake("an empty folder", "expected KITTI raw", "or your own images with a camera.yaml")
+def _(desk: Desk) -> Words:
+    (desk.root / "photographs").mkdir()
+    return ("train", "demo", desk.root / "photographs", "--out", desk.root / "run")
+
+
+@mistake("a path with a typo", "photograhps: no such folder")
+def _(desk: Desk) -> Words:
+    return ("train", "demo", desk.root / "photograhps", "--out", desk.root / "run")
+
+
+@mistake("a video instead of a folder", "got a file; take a video apart first", "ffmpeg -i")
+def _(desk: Desk) -> Words:
+    (desk.root / "dashcam.mp4").write_bytes(b"film")
+    return ("train", "monodepth2_m", desk.root / "dashcam.mp4", "--out", desk.root / "run")
+
+
+@mistake("a stereo recipe for a single camera", "(4 no frame at stereo)", "the recipe")
+def _(desk: Desk) -> Words:
+    rig = desk.rig()
+    shutil.rmtree(rig / "right")
+    return desk.train(rig=rig)
+
+
+@mistake("results among the photographs", "expected a folder outside the data set")
+def _(desk: Desk) -> Words:
+    rig = desk.rig()
+    return ("train", "demo", rig, "--out", rig / "run")
