@@ -30,7 +30,7 @@ STYLES = {
 SEEDS = (0, 1, 2)
 SIGNIFICANT, CERTAIN = 2.0, 4.3
 """Standard errors; by Student's t with two degrees of freedom, 18 % and 5 % by chance."""
-FIGURES = ("abs_rel", "thin", "hidden", "edge_f1")
+FIGURES = ("abs_rel", "thin", "hidden")
 RESULTS = Path(__file__).with_name("styles.md")
 
 
@@ -63,8 +63,8 @@ def table(rows: list[Row], no_picture: dict[str, float]) -> str:
         "Mean ± standard deviation over seeds. Thin: poles, signs, fences, trunks. Hidden: what "
         "the right camera cannot see.",
         "",
-        "| style | Abs Rel | Abs Rel, thin | Abs Rel, hidden | edge F1 | CPU-s |",
-        "|---|---|---|---|---|---|",
+        "| style | Abs Rel | Abs Rel, thin | Abs Rel, hidden | CPU-s |",
+        "|---|---|---|---|---|",
     ]
     for style in STYLES:
         own = [row for row in rows if row["style"] == style]
@@ -75,9 +75,7 @@ def table(rows: list[Row], no_picture: dict[str, float]) -> str:
         lines.append(
             f"| {style} | {' | '.join(cells)} | {np.mean([r['cpu_seconds'] for r in own]):.0f} |"
         )
-    lines += [
-        f"| {name} (no picture) | {value:.3f} | | | | |" for name, value in no_picture.items()
-    ]
+    lines += [f"| {name} (no picture) | {value:.3f} | | | |" for name, value in no_picture.items()]
     lines += [
         "",
         "Soft minus the other style, paired by seed, mean ± standard error. A verdict needs two "
@@ -90,7 +88,7 @@ def table(rows: list[Row], no_picture: dict[str, float]) -> str:
         if other == "soft":
             continue
         cells = []
-        for figure in FIGURES[:3]:
+        for figure in FIGURES:
             mean, error = paired(rows, figure, "soft", other)
             cells.append(f"{mean:+.3f} ± {error:.3f} {verdict(mean, error)}")
         won = sum(values(rows, "soft")[seed] < values(rows, other)[seed] for seed in SEEDS)
