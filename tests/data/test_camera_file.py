@@ -25,7 +25,10 @@ def test_intrinsics_as_nine_or_as_four_numbers(tmp_path: Path) -> None:
 
 
 def test_no_distortion_may_be_said(tmp_path: Path) -> None:
-    read_camera_file(write_camera_file(tmp_path, distortion=[0, 0, 0, 0]))
+    said = read_camera_file(write_camera_file(tmp_path, distortion=[0, 0, 0, 0]))
+    unsaid = read_camera_file(write_camera_file(tmp_path))
+    assert (said.intrinsics == unsaid.intrinsics).all()
+    assert said.size == unsaid.size
 
 
 @pytest.mark.parametrize(

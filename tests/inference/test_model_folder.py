@@ -127,7 +127,10 @@ def test_an_empty_configuration_is_said_in_one_line(copy: Path) -> None:
 
 def test_initial_weights_are_never_fetched_to_be_overwritten(copy: Path) -> None:
     values = yaml.safe_load((copy / CONFIG).read_text())
+    expected = load_predictor(copy)[0].state_dict()
     values["predictor"]["init_args"]["depth"]["init_args"]["weights"] = "/nowhere/at/all"
     (copy / CONFIG).unlink()
     (copy / CONFIG).write_text(yaml.safe_dump(values))
-    load_predictor(copy)
+    loaded = load_predictor(copy)[0].state_dict()
+    assert loaded.keys() == expected.keys()
+    assert all(torch.equal(loaded[name], expected[name]) for name in expected)
