@@ -3,21 +3,16 @@
 from dataclasses import replace
 
 import torch
-from plain.depth_hints import PlainBatch, PlainDepthHints, sigmoid_to_depth
+from plain.depth_hints import PlainDepthHints, sigmoid_to_depth
 from plain.network import PlainDepthNetwork
 from scenes import plane_batch
+from training_step import plain_batch
 
 from leadline.losses.proxy import ProxySupervision
 from leadline.losses.reprojection import Reprojection
 from leadline.losses.term import Objective, Weighted
-from leadline.synthesis.errors import TIE_BREAKER, Explainer, counted_noise
+from leadline.synthesis.errors import Explainer
 from leadline.types import STEREO, TARGET, Predictions, Scene
-
-
-def four_by_four(intrinsics: torch.Tensor) -> torch.Tensor:
-    matrix = torch.eye(4).repeat(len(intrinsics), 1, 1)
-    matrix[:, :3, :3] = intrinsics
-    return matrix
 
 
 def test_the_plain_loss_and_its_gradient_are_ours() -> None:
@@ -39,22 +34,7 @@ def test_the_plain_loss_and_its_gradient_are_ours() -> None:
     }
     ours, _ = Objective(terms)(Scene(batch, predictions, errors))
 
-    pose = batch.known_poses[STEREO].clone()
-    pose[:, :3, 3] /= batch.unit
-    intrinsics = four_by_four(batch.intrinsics[TARGET])
-    plain = PlainDepthHints(32, 48)(
-        sigmoids,
-        PlainBatch(
-            inputs=batch.inputs[TARGET],
-            target=batch.images[TARGET],
-            source=batch.images[STEREO],
-            intrinsics=intrinsics,
-            inverse_intrinsics=torch.linalg.inv(intrinsics),
-            target_to_source=pose,
-            hint=hint / batch.unit,
-            noise=TIE_BREAKER * counted_noise(batch),
-        ),
-    )
+    plain = PlainDepthHints(32, 48)(sigmoids, plain_batch(batch))
     torch.testing.assert_close(ours, plain, atol=1e-4, rtol=1e-4)
     gradients = [torch.autograd.grad(loss, sigmoids) for loss in (ours, plain)]
     for own, other in zip(*gradients, strict=True):
