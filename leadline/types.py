@@ -104,6 +104,8 @@ class Sample:
     loss_mask: Bool[Tensor, "1 h w"] | None = None
     jitter: Float[Tensor, "4"] | None = None
     """Factors of brightness, contrast and saturation, and the shift of hue in turns."""
+    zoom: float = 1.0
+    """How many times larger it shows things than the data set does, see `Batch.zoom`."""
     seed: int = 0
     """Drawn from (seed, epoch, item): the source of every random number spent on this sample."""
 
@@ -135,6 +137,10 @@ class Batch(_Record):
     """False where no loss may look: the ego vehicle, the borders of a rotation."""
     jitter: Float[Tensor, "b 4"] | None = None
     """Colour jitter still to be applied to `inputs`, see `Sample.jitter`."""
+    zoom: Float[Tensor, "b"] | None = None
+    """How many times larger each image shows things than the camera that the network is for;
+    `None` = 1. What a network takes for the depth is so many times too near.
+    """
     seeds: Int[Tensor, "b"] | None = None
     """One per sample, counted from (seed, epoch, item), for noise drawn during the step; always on
     the host.

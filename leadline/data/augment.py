@@ -1,4 +1,6 @@
-"""What is varied at random in training: mirroring, swapping, and one draw of colours per item."""
+"""What is varied at random in training: scale and place, mirroring, swapping, and one draw of
+colours per item.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,6 +12,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from leadline.data.colour_jitter import jitter_colours
+from leadline.data.zoom import draw_window, show_window
 from leadline.geometry.camera import flip_intrinsics
 from leadline.geometry.pose import invert_pose, mirror_pose
 from leadline.types import STEREO, TARGET, Batch, Offset, Sample
@@ -33,10 +36,18 @@ class Augmentation:
 
     flip: Flip = "mirror"
     jitter: bool = True
+    zoom: float = 1.0
+    """Up to how many times larger a part of the image is shown instead of the whole."""
 
 
-def augment(sample: Sample, settings: Augmentation, generator: np.random.Generator) -> Sample:
-    """The sample with its seed, its jitter and, one time in two, flipped.
+def augment(
+    sample: Sample,
+    settings: Augmentation,
+    generator: np.random.Generator,
+    size: tuple[int, int] | None = None,
+) -> Sample:
+    """The sample at `size` (h, w), by default its own, with its seed, its jitter, zoomed and, one
+    time in two, flipped.
 
     Always draws the same numbers in the same order, whatever is on: switching the flip off leaves
     the colours as they were.
@@ -44,7 +55,9 @@ def augment(sample: Sample, settings: Augmentation, generator: np.random.Generat
     seed = int(generator.integers(_SEEDS))
     flip, jitter = generator.random(2) < (FLIP_PROBABILITY, JITTER_PROBABILITY)
     factors = [*generator.uniform(*FACTOR_RANGE, size=3), generator.uniform(*HUE_RANGE)]
-    sample = replace(sample, seed=seed)
+    height, width = sample.images[TARGET].shape[-2:]
+    window = draw_window((height, width), settings.zoom, generator)
+    sample = show_window(replace(sample, seed=seed), window, size or (height, width))
     if jitter and settings.jitter:
         sample = replace(sample, jitter=torch.tensor(factors, dtype=torch.float32))
     if flip and settings.flip == "mirror":

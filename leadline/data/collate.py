@@ -42,6 +42,7 @@ def collate(
         depth=_maps(samples, "depth", [sample.depth for sample in samples], 0.0),
         loss_mask=_maps(samples, "loss masks", [sample.loss_mask for sample in samples], True),
         jitter=_jitter(samples),
+        zoom=_zoom(samples),
         seeds=torch.tensor([sample.seed for sample in samples], dtype=torch.int64),
         unit=unit,
     )
@@ -79,6 +80,11 @@ def _jitter(samples: Sequence[Sample]) -> Float[Tensor, "b 4"] | None:
     if all(jitter is None for jitter in jitters):
         return None
     return _stack(samples, "jitter", jitters, torch.tensor(_NO_JITTER))
+
+
+def _zoom(samples: Sequence[Sample]) -> Float[Tensor, "b"] | None:
+    zooms = [sample.zoom for sample in samples]
+    return None if set(zooms) == {1.0} else torch.tensor(zooms)
 
 
 def _available(samples: Sequence[Sample], offset: Offset) -> Bool[Tensor, "b"]:

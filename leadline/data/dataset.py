@@ -38,6 +38,8 @@ class Extras:
 class DepthDataset(Dataset[Sample]):
     """The samples of `frames`, each with the frames at `offsets`, at `size` (h, w).
 
+    Files are read, and cached, at `reading_size`, by default `size`: what is to be zoomed wants
+    more pixels.
     Native sizes and cameras may differ from frame to frame. An item is asked for by a `Draw`
     (epoch, item); a bare number means epoch 0. What is random about it depends on (seed,
     epoch, item) alone. A frame whose files prove damaged only now, in their middle, is told of once
@@ -53,6 +55,7 @@ class DepthDataset(Dataset[Sample]):
         *,
         extras: Extras | None = None,
         augmentation: Augmentation | None = None,
+        reading_size: tuple[int, int] | None = None,
         cache: SampleCache | None = None,
         seed: int = 0,
     ) -> None:
@@ -60,6 +63,7 @@ class DepthDataset(Dataset[Sample]):
         self.frames = tuple(frames)
         self.offsets = tuple(dict.fromkeys((TARGET, *offsets)))
         self.size = size
+        self.reading_size = reading_size or size
         self.extras = extras or Extras()
         self.augmentation = augmentation or Augmentation(flip="none", jitter=False)
         self.cache = cache
@@ -72,7 +76,7 @@ class DepthDataset(Dataset[Sample]):
     def __getitem__(self, draw: Draw | int) -> Sample:
         epoch, item = (0, draw) if isinstance(draw, int) else draw
         generator = counted_generator(self.seed, epoch, item, Purpose.AUGMENTATION)
-        return augment(self._read_or_replace(item), self.augmentation, generator)
+        return augment(self._read_or_replace(item), self.augmentation, generator, self.size)
 
     def _read_or_replace(self, item: int) -> Sample:
         complaints = []
@@ -88,7 +92,7 @@ class DepthDataset(Dataset[Sample]):
         raise complaints[0]
 
     def read(self, target: FrameId) -> Sample:
-        """The sample of a target frame as it is on disk, nothing varied.
+        """The sample of a target frame as it is on disk, nothing varied, at `reading_size`.
 
         Raises:
             FileNotFoundError, ValueError: a file is gone or damaged, named in one line.
@@ -113,13 +117,13 @@ class DepthDataset(Dataset[Sample]):
         cached = self.cache.image(frame) if self.cache is not None else None
         if cached is not None:
             return cached
-        return load_image(self.source.image_path(frame), self.size, self.source.size(frame))
+        return load_image(self.source.image_path(frame), self.reading_size, self.source.size(frame))
 
     def _intrinsics(self, present: dict[Offset, FrameId]) -> dict[Offset, Tensor] | None:
         cameras = {offset: self.source.camera(frame) for offset, frame in present.items()}
         resized = {
             offset: resize_intrinsics(
-                torch.from_numpy(camera.intrinsics), camera.size, self.size
+                torch.from_numpy(camera.intrinsics), camera.size, self.reading_size
             ).float()
             for offset, camera in cameras.items()
             if camera is not None
@@ -146,11 +150,13 @@ class DepthDataset(Dataset[Sample]):
         cached = self.cache.hint(target) if self.cache is not None else None
         if cached is not None:
             return cached
-        return load_hint(self.source, self.extras.hints, target, self.size)
+        return load_hint(self.source, self.extras.hints, target, self.reading_size)
 
     def _depth(self, target: FrameId) -> Float[Tensor, "1 h w"] | None:
         depth = self.source.true_depth(target) if self.extras.depth else None
-        return None if depth is None else torch.from_numpy(scatter_depth(depth, self.size))[None]
+        if depth is None:
+            return None
+        return torch.from_numpy(scatter_depth(depth, self.reading_size))[None]
 
 
 def _is_in_time_only(offset: Offset) -> bool:

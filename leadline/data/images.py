@@ -114,7 +114,16 @@ def load_image(
             f"{path}: expected {native[1]}x{native[0]} pixels, got {width}x{height}; "
             "the file has changed, start again"
         )
-    return _resize(torch.from_numpy(pixels), size).flip(0)
+    return resize_image(torch.from_numpy(pixels).permute(2, 0, 1), size).flip(0)
+
+
+def resize_image(image: UInt8[Tensor, "c _ _"], size: tuple[int, int]) -> UInt8[Tensor, "c h w"]:
+    """The image at `size` (h, w), by antialiased bicubic interpolation."""
+    if image.shape[-2:] == size:
+        return image
+    return functional.interpolate(
+        image[None], size, mode="bicubic", align_corners=False, antialias=True
+    )[0]
 
 
 def read_picture(path: Path) -> UInt8[np.ndarray, "h w 3"]:
@@ -150,15 +159,6 @@ def decoded(data: UInt8[np.ndarray, "_"], reader: int) -> np.ndarray | None:
         return cv2.imdecode(data, reader)
     except cv2.error:  # nothing at all, or sides beyond its limits
         return None
-
-
-def _resize(pixels: UInt8[Tensor, "_ _ 3"], size: tuple[int, int]) -> UInt8[Tensor, "3 h w"]:
-    planes = pixels.permute(2, 0, 1)
-    if planes.shape[-2:] == size:
-        return planes
-    return functional.interpolate(
-        planes[None], size, mode="bicubic", align_corners=False, antialias=True
-    )[0]
 
 
 def _shrink_while_decoding(native: tuple[int, int], size: tuple[int, int]) -> int:

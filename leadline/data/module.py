@@ -1,5 +1,6 @@
 """Batches for a training run: everything that a configuration says about its data."""
 
+import math
 import statistics
 from collections import Counter
 from collections.abc import Sequence
@@ -57,8 +58,10 @@ class DepthData(LightningDataModule):
         calibrated: targets must have intrinsics; without, whole sets without them can be read.
         flip: whether half the samples are mirrored, or mirrored and swapped.
         jitter: whether half the samples have their colours changed.
+        zoom: up to how many times larger a part of each image is shown in training, at random; its
+            depth counts as so many times nearer [eigen2014]. 1 shows the whole.
         cache: folder of this data set alone, in which images and hints are kept at the training
-            size.
+            size, times `zoom`.
         limit: train on so many frames only, the first ones: a check of recipe and installation.
         unit: metres per network unit; by default baseline / 0.1 with a stereo frame, 1 without.
         seed: of order, augmentation and noise.
@@ -83,6 +86,7 @@ class DepthData(LightningDataModule):
         calibrated: bool = True,
         flip: Flip = "mirror",
         jitter: bool = True,
+        zoom: float = 1.0,
         cache: Path | None = None,
         limit: int | None = None,
         unit: float | None = None,
@@ -106,7 +110,8 @@ class DepthData(LightningDataModule):
             hints=hints,
         )
         self.val_depth = val_depth
-        self.augmentation = Augmentation(flip, jitter)
+        self.reading_size = (math.ceil(height * zoom), math.ceil(width * zoom))
+        self.augmentation = Augmentation(flip, jitter, zoom)
         self.cache = cache
         self.limit = limit
         self.unit = self._default_unit() if unit is None else unit
@@ -121,7 +126,9 @@ class DepthData(LightningDataModule):
         """Fill the cache, once per machine."""
         if self.cache is not None:
             workers = max(self.workers, 1)
-            filled = fill_cache(self.source, self.cache, self.size, workers, self.needs.hints)
+            filled = fill_cache(
+                self.source, self.cache, self.reading_size, workers, self.needs.hints
+            )
             print(f"cache: {filled.written} files resized, {filled.kept} were there already")
 
     def setup(self, stage: str | None = None) -> None:
@@ -137,7 +144,7 @@ class DepthData(LightningDataModule):
         self._train = replace(chosen, frames=chosen.frames[: self.limit])
         self._val = select(self.source, val, self.needs)
         if self.cache is not None:
-            self._images = SampleCache(self.source, self.cache, self.size, self.needs.hints)
+            self._images = SampleCache(self.source, self.cache, self.reading_size, self.needs.hints)
         _print_once(self.report())
         if not self._train.frames:
             counts = self._train.reasons() + Counter({"too near to validation": self._between})
@@ -284,6 +291,7 @@ class DepthData(LightningDataModule):
             self.size,
             extras=Extras(self.needs.hints, depth),
             augmentation=augmentation,
+            reading_size=self.reading_size,
             cache=self._images,
             seed=self.seed,
         )
@@ -313,6 +321,8 @@ class DepthData(LightningDataModule):
                 f"expected positive height, width and batch_size, got {self.size[0]}, "
                 f"{self.size[1]}, {self.batch_size}"
             )
+        if not self.augmentation.zoom >= 1:
+            raise ValueError(f"zoom: expected 1 or more, got {self.augmentation.zoom}")
         if self.unit <= 0:
             raise ValueError(f"unit: expected metres per network unit, got {self.unit}")
         hints = self.needs.hints

@@ -1,7 +1,7 @@
 """Maps with holes brought to another size: no value is ever made up between two others."""
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float32, Int64, Shaped
 
 from leadline.data.velodyne import nearest_per_pixel
 
@@ -20,12 +20,12 @@ def scatter_depth(
 
 
 def resize_nearest(
-    values: Float[np.ndarray, "_ _"], size: tuple[int, int]
-) -> Float[np.ndarray, "h w"]:
+    values: Shaped[np.ndarray, "_ _"], size: tuple[int, int]
+) -> Shaped[np.ndarray, "h w"]:
     """At each pixel of `size` (h, w) the value of the old pixel under its centre."""
     rows = _old_indices(values.shape[0], size[0])
     columns = _old_indices(values.shape[1], size[1])
-    picked: Float[np.ndarray, "h w"] = values[np.ix_(rows, columns)]
+    picked: Shaped[np.ndarray, "h w"] = values[np.ix_(rows, columns)]
     return picked
 
 

@@ -39,8 +39,9 @@ class DepthAndPose(nn.Module):
     def forward(self, batch: Batch) -> Predictions:
         intrinsics = None if batch.intrinsics is None else batch.intrinsics[TARGET]
         raw = self.depth(batch.inputs[TARGET], intrinsics)
+        metres = batch.unit if batch.zoom is None else batch.unit * batch.zoom[:, None, None, None]
         return Predictions(
-            depth={TARGET: {s: depth.float() * batch.unit for s, depth in raw.depth.items()}},
+            depth={TARGET: {s: depth.float() * metres for s, depth in raw.depth.items()}},
             poses={offset: self._target_to_source(batch, offset) for offset in batch.sources},
             uncertainty=raw.uncertainty,
             explainability=raw.explainability,

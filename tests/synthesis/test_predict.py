@@ -53,6 +53,13 @@ def knowing(batch: Batch, offset: Offset, *indices: int) -> Batch:
     return replace(batch, known_poses=poses)
 
 
+def test_what_is_shown_larger_is_as_many_times_farther_than_it_looks() -> None:
+    batch = replace(plane_batch(), zoom=torch.tensor([1.0, 1.5]))
+    depth = predictor(None)(batch).depth[TARGET][0]
+    assert torch.equal(depth[0].unique(), torch.tensor([batch.unit]))
+    assert torch.equal(depth[1].unique(), torch.tensor([1.5 * batch.unit]))
+
+
 @pytest.mark.parametrize("known", [(), (1,), (0, 1)])
 def test_the_pose_network_runs_whatever_a_batch_knows(known: tuple[int, ...]) -> None:
     """Two processes that differed in this would wait for each other's gradients forever."""
