@@ -34,10 +34,9 @@ from leadline.evaluation.protocol import named_protocol
 from leadline.evaluation.run import PREDICTIONS, evaluate_model
 from leadline.hints.generate import generate_hints
 from leadline.hints.jobs import source_jobs
-from leadline.inference.model_callback import ModelFolder
+from leadline.inference.train_model import train_model
 from leadline.metrics import DepthMetrics, depth_metrics, mean_metrics
-from leadline.training.recipe import as_yaml, build, read_recipe
-from leadline.training.run import fit
+from leadline.training.recipe import read_recipe
 
 TRAIN, TEST = "2011_09_26_drive_unidentified_sync", "2011_09_26_drive_0023_sync"
 RECIPES = ("depth_hints_s", "monodepth2_s")
@@ -47,6 +46,7 @@ EPOCHS, STEP_SIZE, LEARNING_RATE = 160, 120, 5e-4
 ZOOM = 1.5
 """Twenty-one frames of one street are learned by heart, row by row, unless they are varied."""
 PROTOCOL = "eigen"
+WANTED = named_protocol(PROTOCOL).truth
 RESULTS = Path(__file__).with_name("real_photographs.md")
 SHOWN = (0, 3, 6)
 
@@ -78,12 +78,9 @@ def train(recipe: str, root: Path, out: Path, threads: int) -> tuple[Path, float
         *(f"--run.epochs={EPOCHS}", "--run.checkpoint_every=100", "--run.pictures_every=400"),
     ]
     config = read_recipe(recipe, {"data": data}, settings)
-    batches, module, limits = build(config)
-    text = as_yaml(config)
-    model = ModelFolder(out / recipe / "model", recipe, text)
     start = time.perf_counter()
-    fit(module, batches, limits, out / recipe, text, [model])
-    return model.folder, time.perf_counter() - start
+    model = train_model(config, recipe, out / recipe)
+    return model, time.perf_counter() - start
 
 
 def row_guess_of_hints(
@@ -99,7 +96,7 @@ def row_guess_of_hints(
     filled = np.interp(rows, rows[np.isfinite(per_row)], per_row[np.isfinite(per_row)])
     figures = []
     for frame in test:
-        truth, camera = source.true_depth(frame), source.camera(frame)
+        truth, camera = source.true_depth(frame, WANTED), source.camera(frame)
         baseline = source.baseline(frame.sequence)
         assert truth is not None
         assert camera is not None
@@ -122,7 +119,7 @@ def picture(source: Source, test: Sequence[FrameId], out: Path) -> None:
     for index in SHOWN:
         frame = test[index]
         photograph = cv2.imread(str(source.image_path(frame)))[..., ::-1]
-        truth = source.true_depth(frame)
+        truth = source.true_depth(frame, WANTED)
         assert truth is not None
         dots, known = spread_points(truth, truth > 0)
         cells += [photograph, colour_depth(np.where(known, dots, 0), scale)]
@@ -168,7 +165,7 @@ def main() -> None:
         return
     guess = row_guess_of_hints(source, training, test, out / "hints")
     rows.append(row_of("row medians of the training hints", guess, "honest guess"))
-    truths = [source.true_depth(frame) for frame in test]
+    truths = [source.true_depth(frame, WANTED) for frame in test]
     for name, oracle in honest_guesses(truths, named_protocol(PROTOCOL), UNALIGNED).items():
         rows.append(row_of(name, oracle, "oracle: knows the truth"))
     picture(source, test, out)

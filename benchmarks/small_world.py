@@ -6,7 +6,6 @@ What is shared by the benchmarks that compare recipes: the world, its hints, the
 import json
 import multiprocessing
 import platform
-import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -29,16 +28,15 @@ from leadline.evaluation.world import detailed_frames
 from leadline.hints.generate import generate_hints
 from leadline.hints.jobs import source_jobs
 from leadline.hints.method import HintMethod
-from leadline.inference.model_callback import ModelFolder
+from leadline.inference.train_model import train_model
 from leadline.recipes import recipe_text
-from leadline.training.recipe import as_yaml, build, read_recipe
-from leadline.training.run import fit
+from leadline.training.recipe import read_recipe
 
 WORLD = WorldSettings(drives=14, frames=12, size=(320, 96), seed=11, velodyne=False)
 HINTS = HintMethod(mode="valid", size=(192, 640))
 EPOCHS, BATCH, LEARNING_RATE, STEP_SIZE = 10, 6, 1e-3, 8
 """The last two epochs at a tenth of the learning rate."""
-PROTOCOL = "eigen"
+PROTOCOL = "dense"
 
 Row = dict[str, Any]
 
@@ -88,19 +86,15 @@ def train_and_score(trial: Trial, out: Path) -> Row:
     if trial.recipe.startswith("depth_hints"):
         data["hints"] = str(out / "hints")
     config = read_recipe(trial.recipe, {"data": data}, _changes(trial))
-    batches, module, limits = build(config)
-    text = as_yaml(config)
-    model = ModelFolder(run / "model", trial.recipe, text)
-    start = time.process_time()
-    fit(module, batches, limits, run, text, [model])
-    seconds = time.process_time() - start
-    evaluation = evaluate_model(model.folder, world, run / "evaluation", split=out / "test.txt")
+    model = train_model(config, trial.recipe, run)
+    evaluation = evaluate_model(
+        model, world, run / "evaluation", split=out / "test.txt", protocol=PROTOCOL
+    )
     row: Row = {
         "style": trial.name,
         "seed": trial.seed,
         "abs_rel": evaluation.mean.abs_rel,
         "a1": evaluation.mean.a1,
-        "cpu_seconds": seconds,
     }
     if evaluation.alignment.kind == "none":
         row |= _details(world, run / "evaluation", out / "test.txt")
@@ -129,7 +123,7 @@ def _details(world: Path, evaluation: Path, split: Path) -> Row:
     details = score_details(frames, named_protocol(PROTOCOL))
     return {
         "thin": details.thin_abs_rel,
-        "hidden": details.hidden_abs_rel,
+        "occluded": details.occluded_abs_rel,
         "edge_f1": details.edge_f1,
     }
 

@@ -105,7 +105,7 @@ class Sample:
     jitter: Float[Tensor, "4"] | None = None
     """Factors of brightness, contrast and saturation, and the shift of hue in turns."""
     zoom: float = 1.0
-    """How many times larger it shows things than the data set does, see `Batch.zoom`."""
+    """How many times larger it shows things than the whole image does at this size."""
     seed: int = 0
     """Drawn from (seed, epoch, item): the source of every random number spent on this sample."""
 
@@ -138,7 +138,7 @@ class Batch(_Record):
     jitter: Float[Tensor, "b 4"] | None = None
     """Colour jitter still to be applied to `inputs`, see `Sample.jitter`."""
     zoom: Float[Tensor, "b"] | None = None
-    """How many times larger each image shows things than the camera that the network is for;
+    """How many times larger each sample shows things than its whole image does at this size;
     `None` = 1. What a network takes for the depth is so many times too near.
     """
     seeds: Int[Tensor, "b"] | None = None

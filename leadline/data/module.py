@@ -59,7 +59,8 @@ class DepthData(LightningDataModule):
         flip: whether half the samples are mirrored, or mirrored and swapped.
         jitter: whether half the samples have their colours changed.
         zoom: up to how many times larger a part of each image is shown in training, at random; its
-            depth counts as so many times nearer [eigen2014]. 1 shows the whole.
+            depth counts as so many times nearer [eigen2014]. 1 shows the whole, as it must where
+            poses are predicted.
         cache: folder of this data set alone, in which images and hints are kept at the training
             size, times `zoom`.
         limit: train on so many frames only, the first ones: a check of recipe and installation.
@@ -205,7 +206,7 @@ class DepthData(LightningDataModule):
                 f"{self.batch_size * world_size} frames, got {len(frames)}; lower batch_size or "
                 "add images"
             )
-        dataset = self._dataset(frames, self.augmentation, depth=self.needs.depth)
+        dataset = self._dataset(frames, self.needs.depth, self.augmentation, self.reading_size)
         return self._loader(dataset, shuffle=True)
 
     def val_dataloader(self) -> CountedLoader | list[CountedLoader]:
@@ -213,7 +214,8 @@ class DepthData(LightningDataModule):
         frames = self.val_selection.frames
         if not frames:
             return []
-        return self._loader(self._dataset(frames, None, depth=self.val_depth), shuffle=False)
+        dataset = self._dataset(frames, self.val_depth, None, self.size)
+        return self._loader(dataset, shuffle=False)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Colours are changed on the device."""
@@ -282,7 +284,11 @@ class DepthData(LightningDataModule):
         return train, val
 
     def _dataset(
-        self, frames: Sequence[FrameId], augmentation: Augmentation | None, depth: bool
+        self,
+        frames: Sequence[FrameId],
+        depth: bool,
+        augmentation: Augmentation | None,
+        reading_size: tuple[int, int],
     ) -> DepthDataset:
         return DepthDataset(
             self.source,
@@ -291,8 +297,8 @@ class DepthData(LightningDataModule):
             self.size,
             extras=Extras(self.needs.hints, depth),
             augmentation=augmentation,
-            reading_size=self.reading_size,
-            cache=self._images,
+            reading_size=reading_size,
+            cache=self._images if reading_size == self.reading_size else None,
             seed=self.seed,
         )
 

@@ -1,4 +1,4 @@
-"""What a mean over all pixels hides: thin things, occlusions, outlines. For exact truth only."""
+"""What a mean over all pixels hides: thin structures, occlusions, edges. For exact truth only."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 
 from leadline.evaluation.edges import edge_score
 from leadline.evaluation.protocol import Protocol, resized_depth
-from leadline.evaluation.regions import hidden_from_right
+from leadline.evaluation.regions import occluded_in_right
 from leadline.geometry.depth import depth_to_disparity
 from leadline.metrics import region_abs_rel
 
@@ -21,8 +21,9 @@ class DetailedFrame:
     prediction: Float[np.ndarray, "_ _"]
     """Metres, at any size."""
     truth: Float[np.ndarray, "h w"]
+    poles: Bool[np.ndarray, "h w"]
     thin: Bool[np.ndarray, "h w"]
-    """Pixels of poles, signs, fences, trunks."""
+    """Poles, signs, fences, trunks."""
     focal: float
     """Pixels of the truth's width."""
     baseline: float
@@ -32,8 +33,9 @@ class DetailedFrame:
 class Details:
     """Figures of regions, each the mean over the images that have such a region."""
 
+    poles_abs_rel: float
     thin_abs_rel: float
-    hidden_abs_rel: float
+    occluded_abs_rel: float
     """Of pixels that something nearer hides from the right camera."""
     edge_f1: float
 
@@ -44,8 +46,7 @@ def score_details(frames: Iterable[DetailedFrame], protocol: Protocol) -> Detail
     Raises:
         ValueError: no frame has such a region.
     """
-    thin: list[float] = []
-    hidden: list[float] = []
+    found: dict[str, list[float]] = {"poles": [], "thin": [], "occluded": []}
     edges: list[float] = []
     for frame in frames:
         height, width = frame.truth.shape
@@ -53,12 +54,18 @@ def score_details(frames: Iterable[DetailedFrame], protocol: Protocol) -> Detail
         scored = protocol.mask(frame.truth)
         clamped = dense.copy()
         clamped[scored] = protocol.clamp(dense[scored])
-        truth = torch.from_numpy(frame.truth)
-        disparity = depth_to_disparity(truth, frame.focal, frame.baseline).numpy()
-        for region, found in ((frame.thin, thin), (hidden_from_right(disparity), hidden)):
+        for name, region in _regions(frame).items():
             if (region & scored).any():
-                found.append(region_abs_rel(clamped, frame.truth, region & scored))
+                found[name].append(region_abs_rel(clamped, frame.truth, region & scored))
         edges.append(edge_score(dense, frame.truth).f1)
-    if not (thin and hidden and edges):
-        raise ValueError("expected frames with thin things and occlusions, found none")
-    return Details(float(np.mean(thin)), float(np.mean(hidden)), float(np.mean(edges)))
+    for name, figures in found.items():
+        if not figures:
+            raise ValueError(f"expected frames with pixels that are {name}, found none")
+    poles, thin, occluded = (float(np.mean(figures)) for figures in found.values())
+    return Details(poles, thin, occluded, float(np.mean(edges)))
+
+
+def _regions(frame: DetailedFrame) -> dict[str, Bool[np.ndarray, "h w"]]:
+    truth = torch.from_numpy(frame.truth)
+    disparity = depth_to_disparity(truth, frame.focal, frame.baseline).numpy()
+    return {"poles": frame.poles, "thin": frame.thin, "occluded": occluded_in_right(disparity)}

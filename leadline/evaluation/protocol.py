@@ -2,7 +2,7 @@
 
 A protocol also names the truth it is defined on: the `eigen` ones LiDAR sweeps, read with their
 historical rounding and forward distance, as their crops keep theirs; `improved` KITTI's accumulated
-maps. See `Source.true_depth`.
+maps. `dense` is for exact truth: every pixel up to 80 m. See `Source.true_depth`.
 """
 
 from collections.abc import Mapping
@@ -73,6 +73,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
         _EIGEN_80,
         replace(_EIGEN_80, name="eigen_50", cap=50, prediction_cap=50),
         replace(_EIGEN_80, name="eigen_own_crop", crop=EIGEN),
+        Protocol("dense", None, METRES_NEAREST, cap=80, prediction_cap=80),
         Protocol("improved", None, 0, cap=None, prediction_cap=80, truth="improved"),
         Protocol("none", None, 0, cap=None, prediction_cap=None),
     )

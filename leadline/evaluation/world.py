@@ -1,4 +1,5 @@
-"""What a synthetic world knows beyond depth, for `score_details`: which pixels are thin things."""
+"""What a synthetic world knows beyond depth, for `score_details`: which pixels are poles and other
+thin structures."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ def detailed_frames(
         yield DetailedFrame(
             prediction=predicted.read(str(frame)),
             truth=true.read(str(frame)),
+            poles=kinds == Kind.POLE,
             thin=np.isin(kinds, THIN),
             focal=float(camera.intrinsics[0, 0]),
             baseline=baseline,

@@ -56,6 +56,11 @@ class DepthAndPose(nn.Module):
             # The pose of an absent source is never looked at, but NaN would spread. That of a
             # present one stays NaN, for `training_step` to complain of.
             return known.where(present, 0.0)
+        if batch.zoom is not None:
+            raise ValueError(
+                "zoom: expected 1 with a pose network, got more: in parts of an image shown larger "
+                "motion looks different from what it is; set data.zoom to 1"
+            )
         # An absent source is black: the target stands in, so that batch norm sees photographs only.
         source = batch.inputs[offset].where(present[..., None], batch.inputs[TARGET])
         predicted = predict_target_to_source(

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 from data.test_augment import random_sample
+from data.tiny_trees import CX, FOCAL, SEQUENCE, write_kitti
+from data.tiny_trees import SIZE as NATIVE
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
@@ -15,6 +17,7 @@ from leadline.data.augment import Augmentation, augment
 from leadline.data.collate import collate
 from leadline.data.module import DepthData
 from leadline.data.sources.folder import ImageFolder
+from leadline.data.sources.kitti import KittiRaw
 from leadline.data.zoom import Window, draw_window, show_window
 from leadline.geometry.warp import warp_by_depth
 from leadline.photometry import photometric_error
@@ -192,12 +195,60 @@ def test_batches_are_zoomed_and_their_geometry_explains_the_pictures(data: Depth
     assert max(zooms) > 1.5
 
 
-def test_validation_shows_the_whole(data: DepthData) -> None:
-    batch = next(iter(data.val_dataloader()))
-    assert batch.zoom is None
-    assert batch.size == (32, 48)
-    focal = float(batch.intrinsics[TARGET][0, 0, 0])
-    assert focal == pytest.approx(0.9 * 48)
+def test_validation_is_the_same_with_and_without(data: DepthData) -> None:
+    """Pictures, hints and cameras are not brought through the larger size."""
+    plain = DepthData(
+        data.source,
+        height=32,
+        width=48,
+        batch_size=4,
+        workers=0,
+        val_share=0.2,
+        hints=data.needs.hints,
+        jitter=False,
+    )
+    plain.setup()
+    for zoomed, whole in zip(data.val_dataloader(), plain.val_dataloader(), strict=True):
+        assert zoomed.zoom is None
+        assert zoomed.ids == whole.ids
+        assert torch.equal(zoomed.hint, whole.hint)
+        for offset, image in whole.images.items():
+            assert torch.equal(zoomed.images[offset], image)
+            assert torch.equal(zoomed.intrinsics[offset], whole.intrinsics[offset])
+
+
+def test_true_depth_moves_with_its_pixels(tmp_path: Path) -> None:
+    """Truth that tells the column it was measured at is found where the new camera sees that
+    column.
+    """
+    root = write_kitti(tmp_path / "kitti", count=6)
+    height, width = NATIVE
+    depth = np.zeros(NATIVE, np.float32)
+    depth[::2, ::2] = 1 + np.arange(0, width, 2)
+    for index in range(6):
+        path = root / SEQUENCE / "proj_depth/velodyne/image_02" / f"{index:010d}.npz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(path, velodyne_depth=depth)
+    data = DepthData(
+        KittiRaw(root),
+        height=height // 2,
+        width=width // 2,
+        batch_size=2,
+        workers=0,
+        val_share=0,
+        train_depth=True,
+        flip="none",
+        zoom=2.0,
+    )
+    data.setup()
+    for batch in data.train_dataloader():
+        for depth_map, camera in zip(batch.depth, batch.intrinsics[TARGET], strict=True):
+            rows, columns = torch.nonzero(depth_map[0], as_tuple=True)
+            measured = depth_map[0, rows, columns] - 1
+            seen = (columns - camera[0, 2]) / camera[0, 0] * FOCAL + CX
+            assert len(columns) > height * width / 40
+            # A pixel covers up to two columns of the file, and so does a measurement its pixel.
+            assert (measured - seen).abs().max() <= 2
 
 
 def test_a_zoom_below_one_is_refused(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ def slow_mask(truth, minimum, cap, bounds):
         ("eigen", GARG, 1e-3, 80, 80),
         ("eigen_50", GARG, 1e-3, 50, 50),
         ("eigen_own_crop", EIGEN, 1e-3, 80, 80),
+        ("dense", None, 1e-3, 80, 80),
         ("improved", None, 0, None, 80),
         ("none", None, 0, None, None),
     ],
@@ -155,7 +156,7 @@ def test_dense_predictions_are_resized_as_ever():
 def test_every_protocol_names_its_truth():
     wanted = {name: protocol.truth for name, protocol in PROTOCOLS.items()}
     eigen = dict.fromkeys(("eigen", "eigen_50", "eigen_own_crop"), "eigen")
-    assert wanted == eigen | {"improved": "improved", "none": "any"}
+    assert wanted == eigen | {"improved": "improved", "dense": "any", "none": "any"}
 
 
 def test_infinitely_far_and_missing_survive_a_resize():
