@@ -128,7 +128,11 @@ def _add_hints(subparsers: Any) -> None:
     parser.add_argument("--height", type=int, default=320)
     parser.add_argument("--seed", type=int, default=0, help="of mode random")
     parser.add_argument("--workers", type=int, help="processes; default: one per core")
-    parser.add_argument("--overwrite", action="store_true", help="replace hints of another method")
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="make every hint anew, also where there is one of another method or of other images",
+    )
 
 
 def _add_recipes(subparsers: Any) -> None:

@@ -40,7 +40,7 @@ def hints(options: argparse.Namespace) -> int:
     from leadline.data.sources.detect import open_source
     from leadline.data.splits import read_split
     from leadline.hints.generate import generate_hints
-    from leadline.hints.jobs import no_pairs, source_jobs
+    from leadline.hints.jobs import no_pairs, source_jobs, without_partner
     from leadline.hints.method import HintMethod
 
     source = open_source(options.data)
@@ -48,8 +48,7 @@ def hints(options: argparse.Namespace) -> int:
     if not found.jobs:
         raise ValueError(f"{options.data}: {no_pairs(source, found)}")
     if found.unpaired:
-        first = found.unpaired[0]
-        print(f"{len(found.unpaired)} images have no partner and get no hint, first: {first}")
+        print(f"leadline: no hint for {without_partner(source, found)}", file=sys.stderr)
     size = (options.height, options.width)
     method = HintMethod(options.mode, _matchers(options), size, options.seed)
     folder = options.out or options.data / DEFAULT_HINTS
@@ -135,7 +134,7 @@ def _training_config(options: argparse.Namespace) -> Any:
 
     section: dict[str, Any] = {"source": source_config(options.data)}
     if options.hints is not None:
-        section["hints"] = str(options.hints)
+        section["hints"] = str(options.hints.resolve())
     start = recorded_start(options.out)
     if options.init_from is not None:
         start = str(options.init_from.resolve())

@@ -82,19 +82,21 @@ def read_settings(path: Path) -> dict[str, str]:
         raise ValueError(f"{path}: damaged or no PNG ({error}); write the file anew") from None
 
 
-def is_current(path: Path, settings: Mapping[str, str]) -> bool:
-    """Whether `path` is a complete PNG that records every one of `settings`; False if absent.
+def settings_of_whole(path: Path) -> dict[str, str]:
+    """What a complete PNG recorded of itself.
 
     Looks at the head and the last bytes only, so that a long job can check its past work fast.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is no PNG, its head is damaged, or it was cut short.
     """
-    try:
-        recorded = read_settings(path)
-        with path.open("rb") as file:
-            file.seek(-len(PNG_END), 2)
-            complete = file.read() == PNG_END
-    except (FileNotFoundError, ValueError):
-        return False
-    return complete and settings.items() <= recorded.items()
+    settings = read_settings(path)
+    with path.open("rb") as file:
+        file.seek(-len(PNG_END), 2)
+        if file.read() != PNG_END:
+            raise ValueError(f"{path}: truncated PNG; write the file anew")
+    return settings
 
 
 def write_depth(path: Path, depth: Float[np.ndarray, "h w"], divide: float = MILLIMETRES) -> int:

@@ -1,15 +1,23 @@
-"""Hint files as a sample holds them: depth in metres at the training size."""
+"""A folder of hints as training sees it: samples in metres, what is missing, how it was made."""
 
+import os
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from leadline.data.depth_files import read_disparity
+from leadline.data.depth_files import read_disparity, read_settings
 from leadline.data.sources.base import FrameId, Source
 from leadline.data.sparse import resize_nearest
 from leadline.geometry.depth import disparity_to_depth
+
+_METHOD_KEYS = ("hints", "matchers", "images")
+"""What a hint file records of its method, the mode first."""
+_LOOKED_AT = 20
+"""Files: the first hints of a folder of ours say it, and others' folders may be large."""
 
 
 def load_hint(
@@ -36,3 +44,39 @@ def load_hint(
     focal = float(camera.intrinsics[0, 0]) * disparity.shape[1] / camera.size[1]
     resized = torch.from_numpy(resize_nearest(disparity, size))
     return disparity_to_depth(resized, focal, baseline)[None]
+
+
+def absent_hint(path: Path) -> str:
+    """What to say of a hint that is not there: its file, and a `.npy` found in its place."""
+    other = path.with_suffix(".npy")
+    if not other.is_file():
+        return str(path)
+    return (
+        f"{path}: expected disparity as 16-bit PNG, found {other.name}, which is not read (it does "
+        "not say its unit and may hold NaN); make hints by `leadline hints`"
+    )
+
+
+def hints_description(folder: Path) -> str | None:
+    """How the hints of a folder were made, in a few words: mode, matchers, images.
+
+    As the first of its hint files recorded it, since `summary.json` is there only after a whole
+    run. None where none of the first files records it: others made them.
+    """
+    for path in islice(_pngs(folder), _LOOKED_AT):
+        try:
+            settings = read_settings(path)
+        except (OSError, ValueError):
+            continue
+        if all(key in settings for key in _METHOD_KEYS):
+            seed = [f"seed {settings['seed']}"] if "seed" in settings else []
+            return "; ".join([*(settings[key] for key in _METHOD_KEYS), *seed])
+    return None
+
+
+def _pngs(folder: Path) -> Iterator[Path]:
+    # In an order that does not depend on the machine, without listing the whole tree first.
+    for place, inner, names in os.walk(folder):
+        inner.sort()
+        whole = (name for name in sorted(names) if not name.startswith("."))
+        yield from (Path(place, name) for name in whole if name.endswith(".png"))

@@ -1,13 +1,12 @@
 """Batches for a training run: everything that a configuration says about its data."""
 
 import math
-import statistics
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities import rank_zero_only
@@ -16,6 +15,8 @@ from leadline.data.augment import Augmentation, Flip, apply_jitter
 from leadline.data.cache import SampleCache, fill_cache
 from leadline.data.collate import collate
 from leadline.data.dataset import DepthDataset, Extras
+from leadline.data.hint_maps import hints_description
+from leadline.data.rig import RigSummary, knows_motion, rig_summary
 from leadline.data.sampler import CountedLoader, CountedSampler
 from leadline.data.selection import Needs, Selection, select
 from leadline.data.sources.base import FrameId, Source
@@ -26,15 +27,6 @@ NETWORK_BASELINE = 0.1
 """The baseline in network units, for which the papers' constants are made [monodepth2]."""
 
 Neighbours = Literal["required", "optional"]
-
-
-class RigSummary(NamedTuple):
-    """Medians over all images of a source; None where it has no camera or no pair."""
-
-    focal: float | None
-    """Horizontal focal length as a share of the image's width."""
-    baseline: float | None
-    """Metres between the two cameras."""
 
 
 class DepthData(LightningDataModule):
@@ -179,7 +171,9 @@ class DepthData(LightningDataModule):
             f"validation on {_counted(self.val_selection)}{_named(self.val_split)}",
         ]
         if self.needs.hints is not None:
-            parts.append(f"hints of {self.needs.hints.resolve().name}")
+            made = hints_description(self.needs.hints)
+            by = "" if made is None else f" ({made.replace(';', ',')})"
+            parts.append(f"hints of {self.needs.hints.resolve().name}{by}")
         return "; ".join(parts)
 
     @property
@@ -227,42 +221,13 @@ class DepthData(LightningDataModule):
         """
         if STEREO in self.offsets and self.rig_summary().baseline is not None:
             return True
-        return self._knows_motion()
-
-    def _knows_motion(self) -> bool:
-        """Whether each sequence that is trained on knows the motion to a source in time; one of its
-        frames is asked.
-        """
         frames = self.source.frames if self._train is None else self._train.frames
         in_time = [offset for offset in self.offsets if offset.time != 0]
-        knows: dict[str, bool] = {}
-        for frame in frames:
-            if frame.sequence not in knows:
-                neighbours = [self.source.neighbour(frame, offset) for offset in in_time]
-                motions = [
-                    self.source.target_to_source(frame, other)
-                    for other in neighbours
-                    if other is not None
-                ]
-                if motions:
-                    knows[frame.sequence] = any(motion is not None for motion in motions)
-        return bool(knows) and all(knows.values())
+        return knows_motion(self.source, frames, in_time)
 
     def rig_summary(self) -> RigSummary:
         """The typical camera and baseline of the source."""
-        focals: list[float] = []
-        baselines: list[float] = []
-        for sequence, frames in self.source.sequences.items():
-            rig = self.source.rig(sequence)
-            if rig is not None:
-                focals += [float(rig[0].intrinsics[0, 0]) / rig[0].size[1]] * len(frames)
-            baseline = self.source.baseline(sequence)
-            if baseline is not None:
-                baselines += [baseline] * len(frames)
-        return RigSummary(
-            statistics.median(focals) if focals else None,
-            statistics.median(baselines) if baselines else None,
-        )
+        return rig_summary(self.source)
 
     def _default_unit(self) -> float:
         baseline = self.rig_summary().baseline

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from leadline.data.hint_maps import absent_hint
 from leadline.data.images import image_size
 from leadline.data.sources.base import FrameId, Source
 from leadline.types import TARGET, Offset
@@ -149,7 +150,7 @@ class _Checks:
         if self._needs.hints is not None:
             hint = self._needs.hints / self._source.hint_path(frame)
             if not hint.is_file():
-                return "no hint", str(hint)
+                return "no hint", absent_hint(hint)
             damage = _complaint(image_size, hint)
             if damage is not None:
                 return "unreadable hint", damage

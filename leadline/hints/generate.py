@@ -26,16 +26,18 @@ def generate_hints(
 ) -> HintSummary:
     """Make the hints of `jobs` in `folder`, with `summary.json` and `contact_sheet.png` beside.
 
-    Hints that are there, whole and of the same method, stay. Hints of another method stop the run
-    before it starts, unless `overwrite` lets them be replaced. A pair that cannot be read costs
-    one line, and the rest goes on: see `HintSummary.failures`. After an interruption the same call
-    goes on where it stopped. `workers` left out: one per core. `progress` is told how many pairs
+    Hints that are there, whole, of the same method and of the images as they are, stay; those of
+    images that have changed since are made anew. Hints of another method, or of other images by the
+    same names, stop the run before it starts. `overwrite` replaces them, and makes anew what could
+    have stayed. A pair that cannot be read costs one line, and the rest goes on: see
+    `HintSummary.failures`. After an interruption the same call goes on where it stopped, if it is
+    given without `overwrite`. `workers` left out: one per core. `progress` is told how many pairs
     of how many are done. Scripts must call this under `if __name__ == "__main__":`, since workers
     import the script.
 
     Raises:
         ValueError: no jobs, fewer than one worker, two views for one file, or hints of another
-            method in the folder.
+            method or of other images in the folder.
         OSError: the folder cannot be written, or the disk is full.
         RuntimeError: a worker process was killed.
         KeyboardInterrupt: after what was under way has been written.
@@ -52,6 +54,7 @@ def generate_hints(
         list(qualities.values()),
         failures,
         skipped=len(todo.there),
+        changed=len(todo.changed & qualities.keys()),
         seconds=time.perf_counter() - start,
         bytes_per_hint=_mean_size([folder / view for view in qualities]),
     )

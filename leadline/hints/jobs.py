@@ -37,8 +37,8 @@ def source_jobs(source: Source, frames: Iterable[FrameId] | None = None) -> Sour
     return SourceJobs(tuple(jobs.values()), tuple(unpaired))
 
 
-def no_pairs(source: Source, found: SourceJobs) -> str:
-    """What to say where no frame has a partner: what was looked for, and what was found."""
+def without_partner(source: Source, found: SourceJobs) -> str:
+    """The frames that can have no hint, in words: how many, why, and the first of them."""
     alone = [frame for frame in found.unpaired if frame in source]
     unknown = [frame for frame in found.unpaired if frame not in source]
     parts = []
@@ -47,8 +47,13 @@ def no_pairs(source: Source, found: SourceJobs) -> str:
         parts.append(f"{len(alone)} images without one of the other camera, first {first}")
     if unknown:
         parts.append(f"{len(unknown)} frames that are no images here, first {unknown[0]}")
+    return " and ".join(parts)
+
+
+def no_pairs(source: Source, found: SourceJobs) -> str:
+    """What to say where no frame has a partner: what was looked for, and what was found."""
     return (
         "expected stereo pairs (left/ and right/ beside a camera.yaml, or image_02/ and image_03/ "
-        f"as in KITTI), found {' and '.join(parts)}; hints need both cameras; video of one camera "
-        "is trained on without them, by the recipe monodepth2_m"
+        f"as in KITTI), found {without_partner(source, found)}; hints need both cameras; video of "
+        "one camera is trained on without them, by the recipe monodepth2_m"
     )

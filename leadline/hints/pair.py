@@ -13,6 +13,7 @@ from leadline.data.depth_files import write_disparity
 from leadline.hints.fuse import SIXTEENTHS, Fused, fuse, identity_error
 from leadline.hints.match import MatcherSetting, candidates
 from leadline.hints.method import HintMethod
+from leadline.hints.origin import Origin
 
 Picture = UInt8[np.ndarray, "h w 3"]
 _SIXTEEN_BIT_GREY = "I;16"
@@ -79,20 +80,25 @@ class Quality:
 def make_hints(job: HintJob, method: HintMethod, folder: Path) -> dict[PurePosixPath, Quality]:
     """Match, fuse and write the wanted views of one pair.
 
+    Each file records method, images and quality in its text, nothing else: the same of the same
+    images gives the same bytes.
+
     Raises:
         FileNotFoundError: an image is not there.
         ValueError: an image is damaged, has more than 8 bits, or the two differ in size.
         OSError: a hint cannot be written.
     """
+    # Before they are read: an image that changes meanwhile is then found to have changed.
+    origin = Origin.of(job.left, job.right)
     left, right = load_pair(job.left, job.right, method.size)
     written = {}
     if job.left_hint is not None:
-        written[job.left_hint] = _make_hint(left, right, job.left_hint, method, folder)
+        written[job.left_hint] = _make_hint(left, right, job.left_hint, method, origin, folder)
     if job.right_hint is not None:
         # In the mirror the right view becomes a left one: matchers know no other reference.
         mirrored = _mirror(right), _mirror(left)
         written[job.right_hint] = _make_hint(
-            *mirrored, job.right_hint, method, folder, mirrored=True
+            *mirrored, job.right_hint, method, origin, folder, mirrored=True
         )
     return written
 
@@ -127,6 +133,7 @@ def _make_hint(
     source: Picture,
     path: PurePosixPath,
     method: HintMethod,
+    origin: Origin,
     folder: Path,
     *,
     mirrored: bool = False,
@@ -138,7 +145,7 @@ def _make_hint(
     write_disparity(
         folder / path,
         disparity.astype(np.float32) / SIXTEENTHS,
-        method.recorded() | quality.recorded(),
+        method.recorded() | origin.recorded() | quality.recorded(),
     )
     return quality
 

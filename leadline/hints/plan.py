@@ -4,41 +4,65 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from leadline.data.depth_files import is_current, read_settings
-from leadline.files import remove_leftovers
+from leadline.data.depth_files import settings_of_whole
+from leadline.files import file_state, remove_leftovers
 from leadline.hints.method import HintMethod
+from leadline.hints.origin import Origin
 from leadline.hints.pair import HintJob, Quality
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Jobs reduced to the views that are missing, and the figures of those that are there."""
+    """Jobs reduced to the views that are to be made, and the figures of those that are there."""
 
     jobs: tuple[HintJob, ...]
     there: Mapping[PurePosixPath, Quality]
+    changed: frozenset[PurePosixPath]
+    """Views that were there, of images that have changed since."""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What lies where a hint is wanted; by default nothing of use: no file, or a damaged one."""
+
+    quality: Quality | None = None
+    """Of the very hint that is wanted."""
+    difference: str = ""
+    """How this hint was made otherwise."""
+    changed: bool = False
+    """Whether its images have changed since."""
 
 
 def plan(jobs: Sequence[HintJob], folder: Path, method: HintMethod, *, overwrite: bool) -> Plan:
-    """Compare `jobs` with the folder; what killed runs left half written is removed from it.
+    """Compare `jobs` with the folder, and remove from it what must not be taken for their hints.
 
-    A hint counts as there if it is whole and records the same method; a damaged one is made anew.
+    A hint counts as there if it is whole, records the same method, and was made of the images of
+    its job as they are now: see `Origin.is_same`. One that records no images, of an older version,
+    must be newer than they are. Hints of images that have changed since are removed, to be made
+    again, and so is what killed runs left half written. With `overwrite` nothing counts as there,
+    and hints of another method or of other images are removed as well.
 
     Raises:
         ValueError: no jobs, two views for one file, or, unless `overwrite`, a hint of another
-            method.
+            method, or of other images by the same names.
     """
-    views = list(_views(jobs))
-    if not views:
-        raise ValueError("no stereo pairs to make hints of: expected both images of some frames")
-    if len(set(views)) < len(views):
-        twice = next(view for n, view in enumerate(views) if view in views[:n])
-        raise ValueError(f"{twice}: two views would be written to this file; name them apart")
+    _check_views(list(_views(jobs)))
     recorded = method.recorded()
-    present = [view for view in views if (folder / view).is_file()]
-    there = {view for view in present if is_current(folder / view, recorded)}
+    found: dict[PurePosixPath, _Found] = {}
+    for job in jobs:
+        origin = _origin(job)
+        found |= {view: _examine(folder / view, recorded, origin) for view in job.hints}
     if not overwrite:
-        _refuse_foreign([view for view in present if view not in there], folder, recorded)
-    remove_leftovers([folder, *(folder / view.parent for view in views)])
+        _refuse_others(found, folder)
+    remove_leftovers([folder, *(folder / view.parent for view in found)])
+    for view, hint in found.items():
+        if hint.changed or hint.difference:
+            (folder / view).unlink(missing_ok=True)
+    there = {
+        view: hint.quality
+        for view, hint in found.items()
+        if hint.quality is not None and not overwrite
+    }
     reduced = (
         replace(
             job,
@@ -49,7 +73,8 @@ def plan(jobs: Sequence[HintJob], folder: Path, method: HintMethod, *, overwrite
     )
     return Plan(
         tuple(job for job in reduced if job.hints),
-        {view: Quality.parse(read_settings(folder / view)) for view in views if view in there},
+        there,
+        frozenset(view for view, hint in found.items() if hint.changed),
     )
 
 
@@ -58,26 +83,54 @@ def _views(jobs: Sequence[HintJob]) -> Iterator[PurePosixPath]:
         yield from job.hints
 
 
-def _refuse_foreign(
-    views: Sequence[PurePosixPath], folder: Path, recorded: Mapping[str, str]
-) -> None:
-    foreign = {view: _differences(folder / view, recorded) for view in views}
-    foreign = {view: text for view, text in foreign.items() if text}
-    if foreign:
-        view, text = next(iter(foreign.items()))
-        raise ValueError(
-            f"{folder}: {len(foreign)} hints here were made in another way (first {view}: {text}); "
-            "choose another folder, or allow overwriting them"
-        )
+def _check_views(views: Sequence[PurePosixPath]) -> None:
+    if not views:
+        raise ValueError("no stereo pairs to make hints of: expected both images of some frames")
+    if len(set(views)) < len(views):
+        twice = next(view for n, view in enumerate(views) if view in views[:n])
+        raise ValueError(f"{twice}: two views would be written to this file; name them apart")
 
 
-def _differences(path: Path, recorded: Mapping[str, str]) -> str:
+def _origin(job: HintJob) -> Origin | None:
     try:
-        other = read_settings(path)
-    except ValueError:
-        return ""  # a damaged file is nobody's
+        return Origin.of(job.left, job.right)
+    except (FileNotFoundError, ValueError):
+        return None  # told when the hint is made
+
+
+def _examine(path: Path, recorded: Mapping[str, str], origin: Origin | None) -> _Found:
+    try:
+        texts = settings_of_whole(path)
+        earlier = Origin.parse(texts)
+    except (FileNotFoundError, ValueError):
+        return _Found()
+    difference = _differences(texts, recorded)
+    if difference or origin is None:
+        return _Found(difference=difference)
+    if earlier is None:
+        changed = file_state(path)[1] < origin.newest
+    else:
+        changed = not earlier.is_same(origin)
+        difference = earlier.place_differs(origin) if changed else ""
+    if changed:
+        return _Found(difference=difference, changed=not difference)
+    return _Found(Quality.parse(texts))
+
+
+def _differences(texts: Mapping[str, str], recorded: Mapping[str, str]) -> str:
     return ", ".join(
-        f"{key} = {other.get(key, 'nothing')!r} instead of {value!r}"
+        f"{key} = {texts.get(key, 'nothing')!r} instead of {value!r}"
         for key, value in recorded.items()
-        if other.get(key) != value
+        if texts.get(key) != value
     )
+
+
+def _refuse_others(found: Mapping[PurePosixPath, _Found], folder: Path) -> None:
+    others = {view: hint.difference for view, hint in found.items() if hint.difference}
+    if others:
+        view, text = next(iter(others.items()))
+        raise ValueError(
+            f"{folder}: {len(others)} hints here were made in another way or of other images "
+            f"(first {view}: {text}); choose another folder, or allow overwriting them "
+            "(--overwrite)"
+        )

@@ -30,7 +30,9 @@ class HintSummary:
     method: Mapping[str, str]
     written: int
     skipped: int
-    """Views that were there already, whole and of the same method."""
+    """Views that were there already, whole, of the same method and of the images as they are."""
+    changed: int
+    """Of those written, views that were there of images that have changed since."""
     failures: tuple[Failure, ...]
     seconds: float
     bytes_per_hint: float
@@ -47,6 +49,7 @@ class HintSummary:
         failures: Sequence[Failure],
         *,
         skipped: int,
+        changed: int,
         seconds: float,
         bytes_per_hint: float,
     ) -> "HintSummary":
@@ -57,6 +60,7 @@ class HintSummary:
             method=method,
             written=len(qualities) - skipped,
             skipped=skipped,
+            changed=changed,
             failures=tuple(failures),
             seconds=seconds,
             bytes_per_hint=bytes_per_hint,
@@ -78,9 +82,10 @@ class HintSummary:
 
     def __str__(self) -> str:
         shares = ", ".join(f"{name} {share:.0%}" for name, share in self.shares.items())
+        again = f" ({self.changed} anew, their images have changed)" if self.changed else ""
         lines = [
-            f"{self.written} hints written in {self.seconds:.1f} s, {self.skipped} were there, "
-            f"{len(self.failures)} pairs failed",
+            f"{self.written} hints written{again} in {self.seconds:.1f} s, {self.skipped} were "
+            f"there, {len(self.failures)} pairs failed",
             f"coverage {self.coverage:.1%}, photometric error {self.photometric_error:.3f}, better "
             f"than identity at {self.beats_identity:.1%}, {self.bytes_per_hint / 1000:.0f} kB each",
             f"chosen matchers: {shares}",

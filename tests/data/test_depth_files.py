@@ -9,11 +9,11 @@ from hypothesis.extra import numpy as stnp
 from PIL import Image
 
 from leadline.data.depth_files import (
-    is_current,
     load_depth,
     read_depth,
     read_disparity,
     read_settings,
+    settings_of_whole,
     write_depth,
     write_disparity,
 )
@@ -80,16 +80,14 @@ def test_png_is_readable_by_others_and_holds_disparity_times_256(tmp_path: Path)
         assert image.info["mode"] == "valid"
 
 
-def test_settings_come_back_and_decide_what_is_current(tmp_path: Path) -> None:
+def test_settings_come_back(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "a.png"
     settings = {"mode": "valid", "resize": "Lanczos, 1024x320", "camera": "gauche, n° 2 → 右"}
-    assert not is_current(path, settings)
+    for read in (read_settings, settings_of_whole):
+        with pytest.raises(FileNotFoundError, match=r"a\.png"):
+            read(path)
     write_disparity(path, np.ones((2, 3), np.float32), settings)
-    assert read_settings(path) == settings
-    assert is_current(path, settings)
-    assert is_current(path, {"mode": "valid"})
-    assert not is_current(path, {"mode": "published"})
-    assert not is_current(path, settings | {"seed": "1"})
+    assert read_settings(path) == settings_of_whole(path) == settings
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -1.0])
@@ -113,7 +111,8 @@ def test_every_truncation_and_flipped_bit_is_noticed(tmp_path: Path) -> None:
     whole, exact = path.read_bytes(), read_disparity(path)
     for length in rng.integers(0, len(whole), 20):
         path.write_bytes(whole[:length])
-        assert not is_current(path, {"mode": "valid"})
+        with pytest.raises(ValueError, match=r"a\.png: (damaged|truncated)"):
+            settings_of_whole(path)
         with pytest.raises(ValueError, match=r"a\.png: damaged"):
             read_disparity(path)
     for place in rng.integers(whole.index(b"IDAT") + 4, len(whole) - 16, 40):

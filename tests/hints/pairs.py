@@ -18,9 +18,14 @@ def write_pair(folder: Path, number: int) -> HintJob:
     """Images of the size of `METHOD`, and a job for both views."""
     noise = np.random.default_rng(number).integers(0, 255, (SIZE[0], SIZE[1] + SHIFT, 3))
     texture = cv2.GaussianBlur(noise.astype(np.uint8), (5, 5), 0)
-    paths = [folder / side / f"{number:03d}.png" for side in ("left", "right")]
-    for path, picture in zip(paths, (texture[:, :-SHIFT], texture[:, SHIFT:]), strict=True):
+    job = pair(folder, number)
+    for path, picture in ((job.left, texture[:, :-SHIFT]), (job.right, texture[:, SHIFT:])):
         path.parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(path), picture)
-    views = [PurePosixPath(side, f"{number:03d}.png") for side in ("left", "right")]
-    return HintJob(paths[0], paths[1], views[0], views[1])
+    return job
+
+
+def pair(folder: Path, number: int) -> HintJob:
+    """The job of a pair that is there."""
+    left, right = (PurePosixPath(side, f"{number:03d}.png") for side in ("left", "right"))
+    return HintJob(folder / left, folder / right, left, right)

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hints.pairs import METHOD, write_pair
+from hints.pairs import METHOD, pair, write_pair
 from leftovers import leave_half_a_file
 from PIL import Image
 
-from leadline.data.depth_files import is_current, read_disparity, write_disparity
+from leadline.data.depth_files import read_disparity, settings_of_whole, write_disparity
 from leadline.hints import generate as generate_module
 from leadline.hints.generate import generate_hints
+from leadline.hints.method import HintMethod
 from leadline.hints.pair import HintJob
 from leadline.hints.summary import HintSummary
 
@@ -50,6 +51,10 @@ def run(jobs: list[HintJob], folder: Path, **options: Any) -> HintSummary:
 
 def modified(folder: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*/*.png")}
+
+
+def is_current(path: Path, method: HintMethod) -> bool:
+    return method.recorded().items() <= settings_of_whole(path).items()
 
 
 def test_every_view_gets_a_file_and_the_summary_describes_them(
@@ -94,7 +99,7 @@ def test_hints_made_in_another_way_stop_the_run_or_are_overwritten(
         generate_hints(jobs, folder, other, workers=1)
     assert modified(folder) == before
     generate_hints(jobs, folder, other, workers=1, overwrite=True)
-    assert all(is_current(folder / view, other.recorded()) for job in jobs for view in job.hints)
+    assert all(is_current(folder / view, other) for job in jobs for view in job.hints)
 
 
 def test_files_of_other_origin_are_not_overwritten(jobs: list[HintJob], folder: Path) -> None:
@@ -197,15 +202,21 @@ def test_killed_or_interrupted_it_leaves_whole_files_and_no_process(
     wait_until(lambda: not group_is_alive(process.pid))
     found = list(folder.rglob("[!.]*.png"))
     assert 4 <= len(found) < 2 * number
-    assert all(is_current(path, METHOD.recorded()) for path in found)
+    assert all(is_current(path, METHOD) for path in found)
     if how == signal.SIGINT:
         assert not list(folder.rglob("*.part.png"))
 
     leave_half_a_file(folder / "left" / "000.png")
     (folder / "left/000.png").unlink(missing_ok=True)
-    few = [write_pair(tmp_path, n) for n in range(3)]
+    few = [pair(tmp_path, n) for n in range(3)]
+    finished = {folder / view for job in few for view in job.hints if (folder / view).exists()}
+    before = modified(folder)
     summary = run(few, folder)
-    assert summary.written + summary.skipped == 6
+    assert (summary.written, summary.skipped) == (6 - len(finished), len(finished))
+    assert all(modified(folder)[path] == before[path] for path in finished)
+    run(few, tmp_path / "undisturbed")
+    for view in (view for job in few for view in job.hints):
+        assert (folder / view).read_bytes() == (tmp_path / "undisturbed" / view).read_bytes()
     assert not list(folder.rglob("*.part.png"))
 
 

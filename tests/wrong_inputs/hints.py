@@ -2,10 +2,11 @@
 
 import shutil
 
+import numpy as np
 from commands import Words
-from worlds import hints_of
+from worlds import hints_of, write_stereo_folder
 
-from wrong_inputs.desk import Desk, mistake
+from wrong_inputs.desk import SIZE, Desk, mistake
 
 
 @mistake("no --hints for a recipe that needs them", "`leadline hints`", "--hints FOLDER")
@@ -27,6 +28,19 @@ def _(desk: Desk) -> Words:
     return desk.train(rig=rig)
 
 
+@mistake(
+    "NaN in a hint, as the float32 .npy of other programs may hold",
+    "(8 no hint)",
+    "found 000000.npy, which is not read",
+)
+def _(desk: Desk) -> Words:
+    rig = desk.rig()
+    for path in hints_of(rig).rglob("*.png"):
+        path.unlink()
+        np.save(path.with_suffix(".npy"), np.full(SIZE, np.nan, np.float32))
+    return desk.train(rig=rig)
+
+
 @mistake("--hints names no folder", "expected a folder of hints, found none")
 def _(desk: Desk) -> Words:
     return desk.train(hints=desk.root / "nowhere")
@@ -42,6 +56,30 @@ def _(desk: Desk) -> Words:
     rig = desk.rig()
     shutil.rmtree(rig / "right")
     return ("hints", rig, "--out", desk.root / "hints")
+
+
+@mistake(
+    "a missing right image",
+    "no hint for 1 images without one of the other camera, first",
+    "rig/left/000001.png",
+    code=0,
+)
+def _(desk: Desk) -> Words:
+    rig = desk.rig()
+    (rig / "right" / "000001.png").unlink()
+    return ("hints", rig, "--out", desk.root / "hints", "--workers", 1)
+
+
+@mistake(
+    "pairs of another rig into a folder of hints",
+    "8 hints here were made in another way or of other images",
+    "rig/left/000000.png instead of",
+    "choose another folder, or allow overwriting them (--overwrite)",
+    before=lambda desk: ("hints", desk.rig(), "--out", desk.root / "hints", "--workers", 1),
+)
+def _(desk: Desk) -> Words:
+    other = write_stereo_folder(desk.root / "other", count=4, size=SIZE)
+    return ("hints", other, "--out", desk.root / "hints")
 
 
 @mistake("hints of frames that are not there", "found 1 frames that are no images here, first . 9")
