@@ -14,6 +14,13 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from torch.nn import functional
 
+from leadline.data.upright import (
+    AS_STORED,
+    noted_orientation,
+    orientation_in,
+    turned_upright,
+    upright_size,
+)
 from leadline.files import atomic_path
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
@@ -58,8 +65,9 @@ def natural_key(path: Path) -> list[tuple[int, str]]:
     return [(int(piece), "") if piece.isdigit() else (0, piece.lower()) for piece in pieces]
 
 
-def image_size(path: Path) -> tuple[int, int]:
-    """(h, w) as stored, read from the file's head; its last bytes tell whether it is whole.
+def image_size(path: Path, upright: bool = False) -> tuple[int, int]:
+    """(h, w) as stored or, if `upright`, turned as the camera noted; read from the file's head. Its
+    last bytes tell whether it is whole.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -73,6 +81,7 @@ def image_size(path: Path) -> tuple[int, int]:
         try:
             with Image.open(file) as image:
                 width, height = image.size
+                orientation = noted_orientation(image) if upright else AS_STORED
         except Image.DecompressionBombError:
             raise ValueError(
                 f"{path}: expected an image of at most {_MOST_PIXELS // 10**6} million pixels, got "
@@ -80,17 +89,18 @@ def image_size(path: Path) -> tuple[int, int]:
             ) from None
         except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
             raise _unreadable(path) from None
-    return height, width
+    return upright_size((height, width), orientation)
 
 
 def load_image(
-    path: Path, size: tuple[int, int], native: tuple[int, int]
+    path: Path, size: tuple[int, int], native: tuple[int, int], upright: bool = False
 ) -> UInt8[Tensor, "3 h w"]:
     """The image at `path` in RGB, resized from its `native` size (h, w) to `size` (h, w).
 
     Antialiased bicubic; a JPEG much larger than `size` is decoded at a half, a quarter or an
-    eighth, where that divides its sides and so leaves the pixel convention exact. A rotation noted
-    by the camera is not applied: intrinsics belong to the sensor.
+    eighth, where that divides its sides and so leaves the pixel convention exact. It is turned as
+    its camera noted only if `upright`, and then both sizes are those of the upright picture: of a
+    rig's images the intrinsics belong to the sensor.
 
     Departure: [monodepth2] resizes with PIL's Lanczos filter, which takes longer
     (benchmarks/loading.md).
@@ -105,16 +115,18 @@ def load_image(
         raise _unreadable(path)
     shrink = _shrink_while_decoding(native, size) if head.startswith(b"\xff\xd8") else 1
     reader = _REDUCED_READERS.get(shrink, cv2.IMREAD_COLOR)
-    pixels = decoded(data, reader | cv2.IMREAD_IGNORE_ORIENTATION)
-    if pixels is None:
+    stored = decoded(data, reader | cv2.IMREAD_IGNORE_ORIENTATION)
+    if stored is None:
         raise _unreadable(path)
+    pixels = turned_upright(stored, orientation_in(data) if upright else AS_STORED)
     height, width = pixels.shape[0] * shrink, pixels.shape[1] * shrink
     if (height, width) != native:
         raise ValueError(
             f"{path}: expected {native[1]}x{native[0]} pixels, got {width}x{height}; "
             "the file has changed, start again"
         )
-    return resize_image(torch.from_numpy(pixels).permute(2, 0, 1), size).flip(0)
+    whole = torch.from_numpy(np.ascontiguousarray(pixels))
+    return resize_image(whole.permute(2, 0, 1), size).flip(0)
 
 
 def resize_image(image: UInt8[Tensor, "c _ _"], size: tuple[int, int]) -> UInt8[Tensor, "c h w"]:
@@ -127,16 +139,17 @@ def resize_image(image: UInt8[Tensor, "c _ _"], size: tuple[int, int]) -> UInt8[
 
 
 def read_picture(path: Path) -> UInt8[np.ndarray, "h w 3"]:
-    """A picture in RGB as it is stored, turned as its camera noted.
+    """A picture in RGB at its own size, turned as its camera noted.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: it cannot be read.
     """
-    pixels = decoded(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
-    if pixels is None:
+    data = np.fromfile(path, np.uint8)
+    stored = decoded(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    if stored is None:
         raise _unreadable(path)
-    return np.ascontiguousarray(pixels[..., ::-1], np.uint8)
+    return np.ascontiguousarray(turned_upright(stored, orientation_in(data))[..., ::-1], np.uint8)
 
 
 def write_picture(path: Path, picture: UInt8[np.ndarray, "h w 3"]) -> None:

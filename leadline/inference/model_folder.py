@@ -1,4 +1,5 @@
-"""A trained model as one folder: `model.safetensors`, `config.yaml`, and a card for people.
+"""A trained model as one folder: `model.safetensors`, `config.yaml`, the architecture of each
+backbone, and a card for people. It is all that prediction needs.
 
 Nothing is unpickled: weights are safetensors, and the configuration names the classes to build.
 """
@@ -17,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from leadline.files import atomic_path
+from leadline.inference.backbone_files import with_kept_backbones, write_backbones
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.yaml", "README.md"
 RUN_MODEL = "model"
@@ -57,6 +59,7 @@ def save_model(predictor: nn.Module, config: ModelConfig, folder: Path) -> None:
     }
     with atomic_path(folder / CARD) as temporary:
         temporary.write_text(_card(config, predictor), encoding="utf-8")
+    write_backbones(predictor, config.predictor, folder)
     with atomic_path(folder / WEIGHTS) as temporary:
         save_file(state, temporary)
         # The writer of safetensors lets nobody else read what it writes.
@@ -138,13 +141,15 @@ def build_predictor(config: Mapping[str, Any]) -> nn.Module:
 def load_predictor(folder: Path) -> tuple[nn.Module, ModelConfig]:
     """The trained predictor in evaluation mode, and what there is to know of it.
 
+    Backbones are built as the folder says, whatever their names mean here and now.
+
     Raises:
         FileNotFoundError: the folder is not there, or is no model.
         ValueError: weights and configuration do not belong together.
     """
     config = read_config(folder)
     try:
-        predictor = build_predictor(config.predictor)
+        predictor = build_predictor(with_kept_backbones(config.predictor, folder))
     except ValueError as error:
         raise ValueError(f"{folder / CONFIG}: {error}") from None
     load_weights(predictor, folder)

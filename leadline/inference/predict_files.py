@@ -48,7 +48,8 @@ def predict_files(
     scale: DepthScale | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> PredictionSummary:
-    """Predict every photograph; what an earlier run of the same model wrote is kept.
+    """Predict every photograph, turned upright as its camera noted; what an earlier run of the same
+    model wrote is kept.
 
     Raises:
         FileNotFoundError: an input means no image.
@@ -57,7 +58,7 @@ def predict_files(
     photographs = find_photographs(inputs, out)
     settings = prediction_settings(model, model_folder)
     return predict_photographs(
-        model, settings, photographs, out, outputs, batch_size, scale, progress
+        model, settings, photographs, out, outputs, batch_size, scale, progress, upright=True
     )
 
 
@@ -70,11 +71,14 @@ def predict_photographs(
     batch_size: int = 1,
     scale: DepthScale | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    upright: bool = False,
 ) -> PredictionSummary:
     """Predict images into `out`, each under the relative path beside it in `photographs`.
 
     Colours span one range for all pictures, so that a video does not flicker: `scale`, or else the
-    range of the first picture. A photograph that cannot be read costs one line in `failed`.
+    range of the first picture. A photograph that cannot be read costs one line in `failed`. Images
+    are taken as they are stored, as is the truth of a rig, unless `upright` turns them as their
+    camera noted.
 
     Raises:
         ValueError: `out` holds predictions of another model or other settings, or the outputs
@@ -91,7 +95,7 @@ def predict_photographs(
         if not all(folder.path(kind, result).exists() for kind in outputs)
     }
     summary = PredictionSummary(kept=len(photographs) - len(pending))
-    for path, depth in _predicted(model, list(pending), batch_size, summary.failed):
+    for path, depth in _predicted(model, list(pending), batch_size, upright, summary.failed):
         if folder.colours is None and "colour" in outputs:
             folder.keep_colours(DepthScale.spanning(depth))
         for kind in outputs:
@@ -125,17 +129,23 @@ def _check(model: DepthPredictor, outputs: Sequence[Output], batch_size: int) ->
 
 
 def _predicted(
-    model: DepthPredictor, paths: Sequence[Path], batch_size: int, failed: dict[str, str]
+    model: DepthPredictor,
+    paths: Sequence[Path],
+    batch_size: int,
+    upright: bool,
+    failed: dict[str, str],
 ) -> Iterator[tuple[Path, Float32[np.ndarray, "_ _"]]]:
     """Each readable photograph with its depth, the next batch being decoded meanwhile."""
     groups = [paths[i : i + batch_size] for i in range(0, len(paths), batch_size)]
     with ThreadPoolExecutor(batch_size) as pool:
         coming = deque(
-            [pool.submit(model.load_image, path) for path in group] for group in groups[:1]
+            [pool.submit(model.load_image, path, upright) for path in group] for group in groups[:1]
         )
         for k, group in enumerate(groups):
             if k + 1 < len(groups):
-                coming.append([pool.submit(model.load_image, path) for path in groups[k + 1]])
+                coming.append(
+                    [pool.submit(model.load_image, path, upright) for path in groups[k + 1]]
+                )
             loaded = {}
             for path, future in zip(group, coming.popleft(), strict=True):
                 try:

@@ -64,23 +64,26 @@ class DepthPredictor:
         return cls(predictor, config, size, flip, device)
 
     def __call__(self, path: str | Path) -> Float32[np.ndarray, "h w"]:
-        """Depth of the image at `path`, at its native size.
+        """Depth of the image at `path`, at its native size, turned upright as its camera noted.
 
         Raises:
             FileNotFoundError: there is no such file.
             ValueError: it is no image, or damaged.
         """
-        image, native = self.load_image(Path(path))
+        image, native = self.load_image(Path(path), upright=True)
         return to_native(self.inverse_depth(image[None])[0], native)
 
-    def load_image(self, path: Path) -> tuple[UInt8[Tensor, "3 h w"], tuple[int, int]]:
-        """The image at the network's size, and its native size.
+    def load_image(
+        self, path: Path, upright: bool
+    ) -> tuple[UInt8[Tensor, "3 h w"], tuple[int, int]]:
+        """The image at the network's size, and its native size; either turned upright as its camera
+        noted, or as it is stored.
 
         Raises:
             FileNotFoundError, ValueError: as for a call.
         """
-        native = image_size(path)
-        return load_image(path, self.size, native), native
+        native = image_size(path, upright)
+        return load_image(path, self.size, native, upright), native
 
     @torch.inference_mode()
     def inverse_depth(self, images: UInt8[Tensor, "b 3 h w"]) -> list[Float32[np.ndarray, "h w"]]:

@@ -1,10 +1,11 @@
-"""Which backbones there are: a preset, a local folder or a hub id -> a transformers configuration.
+"""Which backbones there are: a preset, local files or a hub id -> a transformers configuration.
 
 Presets are written out here, so that a network can be built with no file and no connection at hand.
 """
 
 import re
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,8 @@ TOKENS = frozenset({"dinov2"})
 
 MAPS = 4
 """Maps taken from every backbone, at strides 4, 8, 16 and 32; a ResNet adds the one at stride 2."""
+RGB = 3
+"""Channels of an image."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,8 @@ PRESETS: Mapping[str, Preset] = {
 
 
 def configuration_of(name: str, online: bool) -> PretrainedConfig:
-    """The configuration of a preset, of a folder with a config.json, or of a model on the hub.
+    """The configuration of a preset, of a folder with a config.json or such a file itself, or of a
+    model on the hub.
 
     `online` allows the hub to be asked for the configuration of a hub id; else its cache must do.
 
@@ -109,18 +113,42 @@ def configuration_of(name: str, online: bool) -> PretrainedConfig:
 def _described(name: str, online: bool) -> PretrainedConfig:
     if name in PRESETS:
         return PRESETS[name].configuration()
-    folder = Path(name)
-    if not folder.is_dir():
+    path = Path(name)
+    if path.suffix == ".json" and path.is_file():
+        return _read(path)
+    if not path.is_dir():
         if not HUB_ID.fullmatch(name):
             raise ValueError(
                 f"backbone: expected one of {', '.join(PRESETS)}, a folder with a {CONFIGURATION}, "
-                f"or a hub id such as microsoft/resnet-18, got {name!r}"
+                f"such a file, or a hub id such as microsoft/resnet-18, got {name!r}"
             )
-        folder = hub_folder(name, online)
-    if not (folder / CONFIGURATION).is_file():
-        raise ValueError(f"backbone: expected a {CONFIGURATION} in the folder {folder}, found none")
-    configuration: PretrainedConfig = AutoConfig.from_pretrained(folder, local_files_only=True)
+        path = hub_folder(name, online)
+    if not (path / CONFIGURATION).is_file():
+        raise ValueError(f"backbone: expected a {CONFIGURATION} in the folder {path}, found none")
+    return _read(path / CONFIGURATION)
+
+
+def _read(path: Path) -> PretrainedConfig:
+    try:
+        configuration: PretrainedConfig = AutoConfig.from_pretrained(
+            path, local_files_only=True, trust_remote_code=False
+        )
+    # Each configuration class has its own way to complain.
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(
+            f"{path}: expected the configuration of a transformers model ({reason}); copy it again"
+        ) from None
     return configuration
+
+
+def architecture_json(configuration: PretrainedConfig) -> str:
+    """The content of a file from which `configuration_of` makes the same backbone again, also where
+    transformers has come to other defaults.
+    """
+    of_one_image = deepcopy(configuration)
+    of_one_image.num_channels = RGB
+    return str(of_one_image.to_json_string(use_diff=False))
 
 
 def _as_backbone(configuration: PretrainedConfig) -> PretrainedConfig:
@@ -144,7 +172,7 @@ def _as_backbone(configuration: PretrainedConfig) -> PretrainedConfig:
 
 
 def hub_id_of(name: str) -> str | None:
-    """Where on the hub the pretrained weights of `name` are; `None` for a local folder."""
+    """Where on the hub the pretrained weights of `name` are; `None` for local files."""
     if name in PRESETS:
         return PRESETS[name].hub_id
-    return None if Path(name).is_dir() else name
+    return None if Path(name).exists() else name

@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from leadline.networks.architectures import architecture_json
 from leadline.networks.pyramids import ResNetPyramid, pyramid_of
 from leadline.networks.weights import Weights, build_network
 
@@ -29,7 +30,7 @@ class Backbone(nn.Module):
 
     Args:
         name: a preset (see `leadline.networks.architectures.PRESETS`), a folder with the
-            config.json of a transformers model, or a hub id.
+            config.json of a transformers model or such a file itself, or a hub id.
         weights: `hub`, `none` (random) or a folder with model.safetensors.
         in_images: how many RGB images stand side by side in the channels of the input.
         frozen_batch_norm: keep statistics and affine weights of all batch norms as they were
@@ -51,6 +52,7 @@ class Backbone(nn.Module):
         frozen_batch_norm: bool = False,
     ) -> None:
         super().__init__()
+        self.name = name
         network = build_network(name, weights, in_images)
         # As the maps are laid out, or every convolution would first rearrange its weights.
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -72,6 +74,10 @@ class Backbone(nn.Module):
         # Convolutions on CPUs are faster when the channels of a pixel lie together.
         maps: list[Tensor] = self.pyramid(padded.contiguous(memory_format=torch.channels_last))
         return maps
+
+    def architecture(self) -> str:
+        """A config.json of the backbone: all there is to know of it but its weights."""
+        return architecture_json(self.pyramid.network.config)
 
     def train(self, mode: bool = True) -> "Backbone":
         super().train(mode)

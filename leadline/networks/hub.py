@@ -8,7 +8,7 @@ WANTED = ["config.json", "*.safetensors", "*.safetensors.index.json"]
 
 
 def hub_folder(hub_id: str, online: bool) -> Path:
-    """A local folder with the configuration and the weights of a model on the hub.
+    """A local folder with the configuration of a model on the hub and, if `online`, its weights.
 
     The cache is asked first: a run that worked once works without a connection, on the same files.
 
@@ -19,7 +19,7 @@ def hub_folder(hub_id: str, online: bool) -> Path:
         folder = Path(snapshot_download(hub_id, allow_patterns=WANTED, local_files_only=True))
     except FileNotFoundError:
         folder = None
-    if folder is not None and _has_weights(folder):
+    if folder is not None and (_has_weights(folder) or not online):
         return folder
     if not online:
         raise FileNotFoundError(

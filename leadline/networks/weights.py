@@ -11,7 +11,7 @@ from torch import nn
 from transformers import AutoBackbone, PretrainedConfig
 from transformers.utils import logging
 
-from leadline.networks.architectures import configuration_of, hub_id_of
+from leadline.networks.architectures import RGB, configuration_of, hub_id_of
 from leadline.networks.hub import hub_folder
 
 Weights = Literal["hub", "none"] | Path
@@ -48,7 +48,7 @@ def build_network(name: str, weights: Weights, in_images: int) -> nn.Module:
 
 
 def _random_network(configuration: PretrainedConfig, in_images: int) -> nn.Module:
-    configuration.num_channels = 3 * in_images
+    configuration.num_channels = RGB * in_images
     network: nn.Module = backbones.from_config(configuration)
     return network
 
@@ -58,8 +58,8 @@ def _weights_folder(name: str, weights: Weights) -> Path:
         hub_id = hub_id_of(name)
         if hub_id is None:
             raise ValueError(
-                f"weights: hub needs a preset or a hub id, but the backbone is the folder {name}; "
-                "set weights to that folder, or to none"
+                f"weights: hub needs a preset or a hub id, but the backbone is the local {name}; "
+                "set weights to a folder with model.safetensors, or to none"
             )
         return hub_folder(hub_id, online=True)
     folder = Path(weights)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from transformers import ViTConfig
 
-from leadline.networks.architectures import MAPS, PRESETS, configuration_of
+from leadline.networks.architectures import CONFIGURATION, MAPS, PRESETS, configuration_of
+from leadline.networks.backbone import Backbone
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -28,3 +29,33 @@ def test_other_kinds_of_model_are_refused(tmp_path: Path) -> None:
     ViTConfig().save_pretrained(tmp_path)
     with pytest.raises(ValueError, match=r"expected a model of type convnext, .*got vit"):
         configuration_of(str(tmp_path), online=False)
+
+
+@pytest.mark.parametrize("in_images", [1, 2])
+def test_a_backbone_tells_its_architecture(
+    tiny_backbone: str, tmp_path: Path, in_images: int
+) -> None:
+    original = Backbone(tiny_backbone, weights="none", in_images=in_images)
+    path = tmp_path / "told.json"
+    path.write_text(original.architecture())
+    told, expected = (
+        configuration_of(name, online=False).to_dict() | {"_name_or_path": ""}
+        for name in (str(path), tiny_backbone)
+    )
+    assert told == expected
+    again = Backbone(str(path), weights="none", in_images=in_images)
+    again.load_state_dict(original.state_dict())
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "{}", '{"model_type": "resnot"}', '{"model_type": "resnet", "depths": "deep"}'],
+)
+def test_a_file_that_describes_nothing_is_named(tmp_path: Path, content: str) -> None:
+    path = tmp_path / CONFIGURATION
+    path.write_text(content)
+    for name in (path, tmp_path):
+        with pytest.raises(ValueError, match="expected the configuration of a transfor") as error:
+            configuration_of(str(name), online=False)
+        assert str(path) in str(error.value)
+        assert "\n" not in str(error.value)

@@ -122,6 +122,14 @@ def test_half_a_download_is_no_model(offline: Path, tiny: Callable[[str], str]) 
         Backbone("someone/tiny", weights="hub")
 
 
+def test_without_weights_the_cached_configuration_is_enough(
+    offline: Path, tiny: Callable[[str], str]
+) -> None:
+    (cached(offline) / "config.json").write_text((Path(tiny("resnet")) / "config.json").read_text())
+    expected = Backbone(tiny("resnet"), weights="none").channels
+    assert Backbone("someone/tiny", weights="none").channels == expected
+
+
 @pytest.mark.usefixtures("offline")
 def test_a_hub_id_without_weights_stays_offline() -> None:
     with pytest.raises(FileNotFoundError, match="neither a local folder nor in the hub's cache"):
