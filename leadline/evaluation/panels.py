@@ -1,5 +1,6 @@
 """The pictures of one image in a report: photograph, prediction, truth and where they differ."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from leadline.colour import (
     signed_colours,
     spread_points,
 )
-from leadline.data.images import read_picture
+from leadline.data.images import image_size, load_image, read_picture
 from leadline.evaluation.names import match_ids, stem_to_id
 from leadline.evaluation.protocol import Protocol, resized_depth
 from leadline.report.elements import ColourBar, Figure, Gallery
@@ -121,16 +122,26 @@ def find_photographs(folder: Path, ids: tuple[str, ...]) -> Mapping[str, Path]:
 
 
 def read_photograph(path: Path, height: int, width: int) -> UInt8[np.ndarray, "h w 3"]:
-    """A picture as RGB at the size of the truth.
+    """A picture as RGB at the size of the truth, turned as its camera noted if that brings it
+    nearer to the shape of the truth: the truth of a rig lies as the sensor does.
 
     Raises:
         FileNotFoundError, ValueError: it cannot be read.
     """
-    picture = read_picture(path)
+    stored, upright = image_size(path), image_size(path, upright=True)
+    if _nearness(upright, (height, width)) > _nearness(stored, (height, width)):
+        picture = read_picture(path)
+    else:
+        picture = load_image(path, stored, stored).permute(1, 2, 0).numpy()
     if picture.shape[:2] == (height, width):
         return picture
     resized = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
     return np.asarray(resized, dtype=np.uint8)
+
+
+def _nearness(size: tuple[int, int], other: tuple[int, int]) -> float:
+    """Of the shapes of two sizes (h, w); 0 where they are alike, less elsewhere."""
+    return -abs(math.log(size[0] * other[1] / (size[1] * other[0])))
 
 
 def _figure(picture: UInt8[np.ndarray, "h w 3"], caption: str) -> Figure:

@@ -65,3 +65,10 @@ def test_a_report_shows_the_picture_as_its_depth_lies(tmp_path: Path) -> None:
     turned, upright = write_turned(tmp_path)
     shown = read_photograph(turned, *read_picture(upright).shape[:2]).astype(int)
     assert np.abs(shown - read_picture(upright)).mean() < 2
+
+
+def test_a_report_shows_a_picture_of_a_rig_as_its_sensor_gave_it(tmp_path: Path) -> None:
+    turned, _ = write_turned(tmp_path)
+    stored = Image.open(turned)
+    shown = read_photograph(turned, stored.height, stored.width)
+    assert np.abs(shown.astype(int) - np.asarray(stored)).mean() < 1
