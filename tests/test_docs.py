@@ -1,19 +1,23 @@
 """What the documentation shows, runs."""
 
+import importlib
 import re
+import runpy
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
-import torch
+import pytest
 import yaml
-from scenes import plane_batch, predictions_of
+from worlds import hints_of, write_stereo_folder
 
-from leadline.losses.term import Term
-from leadline.recipes import recipe_names
-from leadline.synthesis.errors import Explainer
-from leadline.types import Scene
+import leadline.losses
+from leadline.recipes import recipe_names, recipe_text
+from leadline.training.recipe import build, read_recipe
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+TUTORIAL = "docs/adding_a_loss.md"
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -21,23 +25,44 @@ def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", text, flags=re.S)
 
 
-def test_the_loss_of_the_tutorial_works_and_is_named_by_its_yaml() -> None:
-    source, *_ = blocks("docs/adding_a_loss.md", "python")
-    module: dict[str, Any] = {}
-    exec(source, module)  # the tutorial's own code
-    term: Term = module["HintRange"]()
-    batch = plane_batch()
-    assert batch.hint is not None
-    batch.hint[1] = 0
-    near, right = (
-        Scene(batch, predictions, Explainer()(batch, predictions, ()))
-        for predictions in (predictions_of(batch, 7.0), predictions_of(batch, 10.0))
-    )
-    assert term(right).mean() == 0
-    # One image of two has hints; 3 m too near is 0.6 units of 5 m.
-    torch.testing.assert_close(term(near).mean(), torch.tensor(0.3))
-    recipe = yaml.safe_load(blocks("docs/adding_a_loss.md", "yaml")[0])
-    assert "HintRange" in str(recipe["model"]["objective"]["range"])
+@pytest.fixture
+def added_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """The tutorial's file, importable as if it lay among the others."""
+    source, _ = blocks(TUTORIAL, "python")
+    (tmp_path / "range.py").write_text(source)
+    monkeypatch.setattr(leadline.losses, "__path__", [*leadline.losses.__path__, str(tmp_path)])
+    yield importlib.import_module("leadline.losses.range")
+    del sys.modules["leadline.losses.range"]
+    delattr(leadline.losses, "range")
+
+
+def test_the_test_of_the_tutorial_passes(added_loss: ModuleType, tmp_path: Path) -> None:
+    _, source = blocks(TUTORIAL, "python")
+    (tmp_path / "test_range.py").write_text(source)
+    contents = runpy.run_path(str(tmp_path / "test_range.py"))
+    tests = [value for name, value in contents.items() if name.startswith("test_")]
+    assert len(tests) == source.count("def test_") > 0
+    for test in tests:
+        test()
+
+
+def test_the_recipe_of_the_tutorial_is_built(added_loss: ModuleType, tmp_path: Path) -> None:
+    recipe = yaml.safe_load(recipe_text("depth_hints_s"))
+    (shown,) = blocks(TUTORIAL, "yaml")
+    recipe["model"] |= yaml.safe_load(shown)["model"]
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(recipe))
+    world = write_stereo_folder(tmp_path / "world", count=2, size=(16, 32))
+    source = {
+        "class_path": "leadline.data.sources.folder.ImageFolder",
+        "init_args": {"root": str(world)},
+    }
+    given = {"data": {"source": source, "hints": str(hints_of(world))}}
+    offline = ["--model.predictor.init_args.depth.init_args.weights=none"]
+    _, module, _ = build(read_recipe(str(tmp_path / "mine.yaml"), given, offline))
+    objective = module.objective
+    assert isinstance(objective.terms["range"], added_loss.HintRange)
+    assert set(objective.terms) == {"reprojection", "range"}
+    assert (objective.weights["range"], objective.start_steps["range"]) == (0.1, 1000)
 
 
 def test_the_readme_names_recipes_that_exist_and_files_that_are_there() -> None:

@@ -99,30 +99,20 @@ def train(options: argparse.Namespace) -> None:
         )
     from lightning.pytorch.utilities import rank_zero_only
 
-    from leadline.inference.model_callback import ModelFolder
-    from leadline.inference.model_folder import RUN_MODEL, load_weights
+    from leadline.inference.train_model import train_model
     from leadline.training.curves import read_curves
-    from leadline.training.recipe import as_yaml, build
-    from leadline.training.run import fit
-    from leadline.training.run_folder import CURVES, RESUME_POINT
+    from leadline.training.run_folder import CURVES
 
     # Of several processes one speaks.
     say = rank_zero_only(print)
     _refuse_inside(options.out, options.data)
     config = _training_config(options)
-    data, module, settings = build(config)
-    # The weights of a run that is under way are in its resume point.
-    if settings.init_from is not None and not (options.out / RESUME_POINT).exists():
-        load_weights(module.predictor, Path(settings.init_from))
-    say(module.objective)
-    text = as_yaml(config)
-    model = ModelFolder(options.out / RUN_MODEL, Path(options.recipe).stem, text)
-    fit(module, data, settings, options.out, text, [model])
+    model = train_model(config, Path(options.recipe).stem, options.out)
     losses = [row for row in read_curves(options.out / CURVES) if row[1] == "train/loss"]
     if options.overfit is not None and losses:
         (first, _, before), (last, _, after) = losses[0], losses[-1]
         say(f"loss: {before:.4f} at step {first}, {after:.4f} at step {last}")
-    say(f"model: {model.folder}")
+    say(f"model: {model}")
 
 
 def _training_config(options: argparse.Namespace) -> Any:

@@ -17,7 +17,7 @@ from leadline.losses.term import Objective, Weighted
 from leadline.metrics import DepthMetrics, depth_metrics, mean_metrics
 from leadline.metrics.by_image import DepthMetricsByImage
 from leadline.synthesis.errors import Explainer
-from leadline.training.optimisers import ParameterRule, freeze_parameters, parameter_groups
+from leadline.training.optimisers import ParameterRule, freeze_by_rule, parameter_groups
 from leadline.training.step import NonFiniteLoss, Step, training_step
 from leadline.training.supply import supplied_by_data, supplied_by_predictor
 from leadline.types import Batch
@@ -40,7 +40,7 @@ class DepthTraining(pl.LightningModule):
         explainer: how explanations of the target are judged.
         optimiser: given parameter groups.
         schedule: of the learning rate, stepped at the end of each epoch; none keeps it constant.
-        groups: parameters that learn at another rate.
+        groups: parameters that learn at another rate, or not at all.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class DepthTraining(pl.LightningModule):
         self._schedule = schedule
         self._groups = tuple(groups)
         self._metric = False
-        freeze_parameters(predictor, self._groups)
+        freeze_by_rule(predictor, self._groups)
 
     def configure_optimizers(self) -> Any:
         optimiser = self._optimiser(self.predictor.parameters())

@@ -10,7 +10,7 @@ OVERFIT_STEPS = 300
 def overfitting(count: int | None) -> list[str]:
     """Settings under which a few frames must be learned by heart: a check of the installation.
 
-    Each step sees all of them, so that one epoch is one step.
+    Each step sees all of them as they are, so that one epoch is one step.
 
     Raises:
         ValueError: less than one frame.
@@ -26,7 +26,9 @@ def overfitting(count: int | None) -> list[str]:
         "--data.val_share=0",
         "--data.flip=none",
         "--data.jitter=false",
+        "--data.zoom=1",
         "--data.workers=0",
+        "--run.accumulate=1",
         "--model.schedule=null",
         f"--run.epochs={OVERFIT_STEPS}",
         f"--run.pictures_every={OVERFIT_STEPS}",

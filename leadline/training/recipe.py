@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import lightning.pytorch as pl
 import yaml
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 from leadline.data.module import DepthData
 from leadline.recipes import recipe_text
@@ -94,6 +94,21 @@ def read_recipe(
         raise ValueError(f"recipe {recipe}: {_one_line(error)}{advice}") from None
     config.run.precision = chosen_precision(config.run.precision, config.run.accelerator)
     return config
+
+
+def completed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration, and the defaults of what it does not say.
+
+    Raises:
+        ValueError: it lacks something that has no default, or says what cannot be said.
+    """
+    parser = recipe_parser()
+    try:
+        config = parser.parse_object(dict(values))
+    except ArgumentError as error:
+        raise ValueError(_one_line(error)) from None
+    whole: dict[str, Any] = yaml.safe_load(parser.dump(config, skip_unset=False))
+    return whole
 
 
 def build(config: Namespace) -> tuple[DepthData, DepthTraining, RunSettings]:

@@ -1,5 +1,6 @@
 """The point from which a run goes on: its whole state, written whole, read without unpickling."""
 
+import hashlib
 import os
 import signal
 import sys
@@ -13,6 +14,8 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 
+from leadline.data.module import DepthData
+from leadline.data.splits import read_split
 from leadline.files import atomic_path
 from leadline.training.loop_state import Moment, moment_of, set_counters
 
@@ -20,7 +23,8 @@ SECONDS_BETWEEN_EPOCHS = 30.0
 """Ends of epochs that follow each other faster are not all saved: writing would take the time."""
 IMAGES_PER_BATCH = "leadline_images_per_batch"
 """Key of batch_size x devices: the position in an epoch is counted in batches of so many."""
-
+FRAMES = "leadline_frames"
+"""Key of what `frames_of` said."""
 MOMENT = "leadline_moment"
 """Key of where in an epoch the state was saved."""
 
@@ -40,11 +44,17 @@ class ResumePoint(pl.Callback):
 
     The end of an epoch is saved before its validation, so that no step is lost, and again after it,
     so that it is not run twice.
+
+    Args:
+        path: of the file.
+        every_steps: between two saves.
+        frames: what the run is trained and validated on, see `frames_of`.
     """
 
-    def __init__(self, path: Path, every_steps: int) -> None:
+    def __init__(self, path: Path, every_steps: int, frames: str | None = None) -> None:
         self._path = path
         self._every_steps = every_steps
+        self._frames = frames
         self._last_save = time.monotonic()
         self._saved_step: int | None = None
         self._process = os.getpid()
@@ -65,6 +75,7 @@ class ResumePoint(pl.Callback):
         self, trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         checkpoint[IMAGES_PER_BATCH] = images_per_batch(trainer)
+        checkpoint[FRAMES] = self._frames
         if self._moment is not None:
             checkpoint[MOMENT] = self._moment
 
@@ -189,6 +200,19 @@ def images_per_batch(trainer: pl.Trainer) -> int:
     return batch_size * trainer.world_size
 
 
+def frames_of(data: DepthData) -> str:
+    """A short name of the frames that are trained and validated on, wherever they stand.
+
+    Of those that the source has, before it is seen which of them can be used.
+    """
+    source, digest = data.source, hashlib.sha256()
+    for split, default in ((data.train_split, source.frames), (data.val_split, ())):
+        frames = default if split is None else read_split(split)
+        digest.update("\n".join(str(frame) for frame in frames if frame in source).encode())
+        digest.update(b"\n\n")
+    return digest.hexdigest()
+
+
 def resume_step(path: Path) -> int:
     """How many steps the run at `path` has done; 0 where there is nothing to go on from.
 
@@ -207,6 +231,8 @@ class Done:
     """None where nothing is done, or where an early version did not note it."""
     validated: bool = True
     """Whether no epoch waits for its validation."""
+    frames: str | None = None
+    """What `frames_of` said; None as above."""
 
 
 def read_resume_point(path: Path) -> Done:
@@ -220,7 +246,8 @@ def read_resume_point(path: Path) -> Done:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         validated = moment_in(state) != "trained"
-        return Done(int(state["global_step"]), state.get(IMAGES_PER_BATCH), validated)
+        step, frames = int(state["global_step"]), state.get(FRAMES)
+        return Done(step, state.get(IMAGES_PER_BATCH), validated, frames)
     except Exception as error:
         reason = str(error).split(". ")[0] or type(error).__name__
         raise ValueError(

@@ -24,7 +24,13 @@ from leadline.training.pictures import Pictures
 from leadline.training.precision import chosen_precision
 from leadline.training.progress import ProgressBar, ProgressLines, Throughput
 from leadline.training.recipe import RunSettings
-from leadline.training.resume import Interrupted, ResumePoint, read_resume_point
+from leadline.training.resume import (
+    Done,
+    Interrupted,
+    ResumePoint,
+    frames_of,
+    read_resume_point,
+)
 from leadline.training.run_folder import CURVES, RESUME_POINT, WANDB_ID, begin_run
 
 IDLE_REMARKS = (
@@ -55,62 +61,87 @@ def fit(
     _check(settings)
     # Of the trainer's own remarks only warnings concern a user.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    done = read_resume_point(run / RESUME_POINT)
-    precision = chosen_precision(settings.precision, settings.accelerator)
-    resume_point = ResumePoint(run / RESUME_POINT, settings.checkpoint_every)
-    throughput = Throughput()
-    watched = sys.stdout.isatty()
+    done, frames = read_resume_point(run / RESUME_POINT), frames_of(data)
+    resume_point = ResumePoint(run / RESUME_POINT, settings.checkpoint_every, frames)
     with _interruptible(resume_point), _one_line_errors():
-        trainer = pl.Trainer(
-            default_root_dir=run,
-            max_epochs=settings.epochs,
-            max_steps=settings.steps if settings.steps is not None else -1,
-            precision=precision,
-            accelerator=settings.accelerator,
-            devices=settings.devices,
-            num_nodes=settings.nodes,
-            accumulate_grad_batches=settings.accumulate,
-            gradient_clip_val=settings.clip_gradient,
-            log_every_n_steps=settings.log_every,
-            logger=[
-                CurveLog(run / CURVES, done.step, done.validated),
-                *(_logger(name, run, done.step) for name in settings.loggers),
-            ],
-            callbacks=[
-                throughput,
-                CountedDraws(data.seed),
-                ProgressBar(settings.log_every) if watched else ProgressLines(throughput),
-                Pictures(run / "pictures", settings.pictures_every),
-                *callbacks,
-                # Last: what it says is done, the others have done.
-                resume_point,
-            ],
-            enable_progress_bar=watched,
-            enable_checkpointing=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            # Order and shards are ours: counted from the seed, so that a resumed run is the same.
-            use_distributed_sampler=False,
-        )
+        # Last, the resume point: what it says is done, the others have done.
+        watchers = [CountedDraws(data.seed), *_watchers(settings, run), *callbacks, resume_point]
+        trainer = _trainer(settings, run, done, watchers)
+        changed = begin_run(run, config, done, data.batch_size * trainer.world_size, frames)
+        remove_leftovers([run, *(path for path in run.iterdir() if path.is_dir())])
         if trainer.strategy.root_device.type == "cpu":
             keep_freed_memory()
-        changed = begin_run(run, config, done, data.batch_size * trainer.world_size)
-        remove_leftovers([run, *(path for path in run.iterdir() if path.is_dir())])
-        if trainer.is_global_zero:
-            print(f"precision: {precision}", flush=True)
-            if trainer.world_size > 1:
-                print(_batch_of_all(data.batch_size, trainer.world_size), flush=True)
-        if done.step and trainer.is_global_zero:
-            print("; ".join([f"going on from step {done.step} of {run}", *changed]), flush=True)
-        trainer.fit(
-            module,
-            datamodule=data,
-            ckpt_path=run / RESUME_POINT if done.step else None,
-            weights_only=True,
-        )
-    if trainer.global_step == done.step and trainer.is_global_zero:
-        print("nothing left to train; more by --run.epochs or --run.steps", flush=True)
+        _say_how(trainer, data)
+        _say_where_from(trainer, run, done, changed)
+        start = run / RESUME_POINT if done.step else None
+        trainer.fit(module, datamodule=data, ckpt_path=start, weights_only=True)
+    _say_if_idle(trainer, done)
     return trainer
+
+
+def _trainer(
+    settings: RunSettings, run: Path, done: Done, callbacks: Sequence[pl.Callback]
+) -> pl.Trainer:
+    """The trainer as settings and folder want it, with nothing of its own that we do ourselves."""
+    curves = CurveLog(run / CURVES, done.step, done.validated)
+    return pl.Trainer(
+        default_root_dir=run,
+        max_epochs=settings.epochs,
+        max_steps=settings.steps if settings.steps is not None else -1,
+        precision=chosen_precision(settings.precision, settings.accelerator),
+        accelerator=settings.accelerator,
+        devices=settings.devices,
+        num_nodes=settings.nodes,
+        accumulate_grad_batches=settings.accumulate,
+        gradient_clip_val=settings.clip_gradient,
+        log_every_n_steps=settings.log_every,
+        logger=[curves, *(_logger(name, run, done.step) for name in settings.loggers)],
+        callbacks=list(callbacks),
+        enable_progress_bar=_is_watched(),
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        # Order and shards are ours: counted from the seed, so that a resumed run is the same.
+        use_distributed_sampler=False,
+    )
+
+
+def _watchers(settings: RunSettings, run: Path) -> list[pl.Callback]:
+    """What shows how the run is doing."""
+    throughput = Throughput()
+    progress = ProgressBar(settings.log_every) if _is_watched() else ProgressLines(throughput)
+    return [throughput, progress, Pictures(run / "pictures", settings.pictures_every)]
+
+
+def _is_watched() -> bool:
+    """Whether somebody sits before a terminal."""
+    return sys.stdout.isatty()
+
+
+def _say_how(trainer: pl.Trainer, data: DepthData) -> None:
+    """What the machine has chosen."""
+    _say(trainer, f"precision: {trainer.precision}")
+    devices, size = trainer.world_size, data.batch_size
+    if devices > 1:
+        _say(trainer, f"{size * devices} images a batch: {size} on each of {devices} devices")
+
+
+def _say_where_from(trainer: pl.Trainer, run: Path, done: Done, changed: Sequence[str]) -> None:
+    """What is gone on with, and what has changed since."""
+    if done.step:
+        _say(trainer, "; ".join([f"going on from step {done.step} of {run}", *changed]))
+
+
+def _say_if_idle(trainer: pl.Trainer, done: Done) -> None:
+    """That a run was at its end before it began."""
+    if trainer.global_step == done.step:
+        _say(trainer, "nothing left to train; more by --run.epochs or --run.steps")
+
+
+def _say(trainer: pl.Trainer, text: str) -> None:
+    """Of several processes one speaks."""
+    if trainer.is_global_zero:
+        print(text, flush=True)
 
 
 @contextmanager
@@ -156,10 +187,6 @@ def _check(settings: RunSettings) -> None:
     for name, count in counts.items():
         if count is not None and count < 1:
             raise ValueError(f"run.{name}: expected 1 or more, got {count}")
-
-
-def _batch_of_all(batch_size: int, devices: int) -> str:
-    return f"{batch_size * devices} images a batch: {batch_size} on each of {devices} devices"
 
 
 def _logger(name: str, run: Path, step: int) -> Logger:

@@ -1,17 +1,36 @@
 """Short wishes of a user become settings that do what was wished."""
 
-import pytest
+from dataclasses import asdict
 
+import pytest
+from jsonargparse import Namespace
+
+from leadline.data.augment import Augmentation
 from leadline.training.overrides import overfitting
 from leadline.training.recipe import read_recipe
 
+SOURCE = {"class_path": "leadline.data.sources.folder.ImageFolder", "init_args": {"root": "photos"}}
+VARIED = {"flip": "mirror", "jitter": True, "zoom": 1.5}
+
+
+def overfitted(count: int, *recipe: str) -> Namespace:
+    """The configuration for so many frames, of a recipe that says `recipe` beside."""
+    overrides = [*recipe, *overfitting(count)]
+    return read_recipe("monodepth2_s", {"data": {"source": SOURCE}}, overrides)
+
 
 def test_a_few_frames_are_one_step_on_one_device_however_many_there_are() -> None:
-    given = {"data": {"source": {"class_path": "leadline.data.sources.folder.ImageFolder"}}}
-    given["data"]["source"]["init_args"] = {"root": "photographs"}
-    config = read_recipe("monodepth2_s", given, overfitting(3))
-    assert config.run.devices == 1
+    config = overfitted(3, "--run.accumulate=4")
+    assert config.run.devices == config.run.accumulate == 1
     assert config.data.batch_size == config.data.limit == 3
+
+
+def test_a_few_frames_are_learned_as_they_are() -> None:
+    """The settings of an augmentation are all of these, or one of them is not known here."""
+    assert asdict(Augmentation()).keys() == VARIED.keys()
+    config = overfitted(3, *(f"--data.{name}={value}" for name, value in VARIED.items()))
+    shown = Augmentation(**{name: config.data[name] for name in VARIED})
+    assert shown == Augmentation(flip="none", jitter=False, zoom=1.0)
 
 
 def test_no_frame_cannot_be_learned() -> None:

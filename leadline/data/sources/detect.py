@@ -22,7 +22,8 @@ _SIGNS: Mapping[type[Source], Callable[[Path], bool]] = {
 
 
 def source_config(root: Path) -> dict[str, Any]:
-    """The source that reads `root`, as a recipe names it.
+    """The source that reads `root`, as a recipe names it: by its whole path, so that a run finds
+    its data from wherever it is resumed.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -38,7 +39,7 @@ def source_config(root: Path) -> dict[str, Any]:
     for kind, found in _SIGNS.items():
         if found(root):
             path = f"{kind.__module__}.{kind.__name__}"
-            return {"class_path": path, "init_args": {"root": str(root)}}
+            return {"class_path": path, "init_args": {"root": str(root.resolve())}}
     if any(path.suffix.lower() in IMAGE_SUFFIXES for path in root.rglob("*")):
         raise ValueError(
             f"{root}: expected a {CAMERA_FILE} beside the images, found none; write one with "
