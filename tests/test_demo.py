@@ -15,13 +15,13 @@ def test_the_quick_demo_runs_the_whole_chain_and_again_at_once(
     assert main(["demo", "--quick", "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().out
     assert "best constant" in said
-    assert "metres, no median scaling" in said
+    assert "dense: no crop, truth 0.001 to 80 m" in said
     assert (tmp_path / "demo.png").exists()
     assert (tmp_path / "hints" / "contact_sheet.png").exists()
     assert (tmp_path / "run" / "model" / "model.safetensors").exists()
     page = (tmp_path / "evaluation" / "report.html").read_text()
-    assert "F1 of the outlines" in page
-    assert "exact depth of a synthetic world, for want of LiDAR sweeps" in page
+    assert "F1 of depth edges" in page
+    assert "exact depth of a synthetic world" in page
     results = json.loads((tmp_path / "evaluation" / "results.json").read_text())
     assert results["metric"] is True
     finished = [tmp_path / "run" / name for name in ("model/model.safetensors", "resume.ckpt")]
