@@ -262,7 +262,10 @@ def report(data: Path, repeats: int, threads: Sequence[int]) -> str:
     if multiplies_in_bfloat16():
         timed["leadline, bfloat16"] = in_bfloat16(ours)
     else:
-        lines += ["bfloat16 is not measured: this (virtual) processor shows no instructions for it.", ""]
+        lines += [
+            "bfloat16 is not measured: this (virtual) processor shows no instructions for it.",
+            "",
+        ]
     lines += [
         "| step | threads | wall s per image | least to most | CPU s per image "
         "| wall ratio | CPU ratio |",

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from leadline.networks.backbone import Backbone
 from leadline.networks.decoders.skip import SkipDecoder
-from leadline.networks.heads import bounded_depth, bounded_log_scale
+from leadline.networks.heads import bounded_depth, bounded_log_scale, logit_of_depth
 from leadline.networks.weights import Weights
 
 DEPTH, UNCERTAINTY, EXPLAINABILITY = "depth", "uncertainty", "explainability"
@@ -34,7 +35,10 @@ class DepthNetwork(nn.Module):
     """The depth network of [monodepth2] on any backbone: U-shaped, depth bounded, four scales.
 
     Weights that do not come with the backbone start as torch makes them, so that the first depths
-    lie near the harmonic middle of the range (0.2 for 0.1 to 100).
+    lie near the harmonic middle of the range (0.2 for 0.1 to 100), as in the released code. With a
+    stereo baseline of 0.1 that is a disparity of half the image, from which a large learning rate
+    may drive all depths to the minimum, where the sigmoid has no gradient to come back by:
+    `initial_depth` starts elsewhere.
 
     Args:
         backbone: name of the backbone, see `Backbone`.
@@ -46,6 +50,8 @@ class DepthNetwork(nn.Module):
             depth [depth-hints].
         explained_sources: with n > 0, also predict a mask for each of n sources, by a decoder of
             its own [sfmlearner].
+        initial_depth: what the network sees, about, before it has learnt anything, in network
+            units.
 
     Raises:
         ValueError: the range is empty, or the backbone cannot be built as asked.
@@ -61,6 +67,7 @@ class DepthNetwork(nn.Module):
         maximum_depth: float = 100.0,
         uncertainty: bool = False,
         explained_sources: int = 0,
+        initial_depth: float | None = None,
     ) -> None:
         super().__init__()
         if not 0 < minimum_depth < maximum_depth:
@@ -77,11 +84,17 @@ class DepthNetwork(nn.Module):
         self.makes = frozenset(name for name, made in extras.items() if made)
         """What it predicts beside depth."""
         self.decoder = SkipDecoder(strides, channels, heads)
+        if initial_depth is not None:
+            self._start_at(logit_of_depth(initial_depth, minimum_depth, maximum_depth))
         self.mask_decoder = (
             SkipDecoder(strides, channels, {EXPLAINABILITY: explained_sources})
             if explained_sources
             else None
         )
+
+    def _start_at(self, logit: float) -> None:
+        for layer in cast(nn.ModuleList, self.decoder.heads[DEPTH]):
+            nn.init.constant_(cast(Tensor, layer.bias), logit)
 
     def forward(
         self, image: Float[Tensor, "b 3 h w"], intrinsics: Float[Tensor, "b 3 3"] | None = None

@@ -1,5 +1,7 @@
 """What the last layers of a network mean: bounded depth, log-scale of a residual; in float32."""
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -31,6 +33,21 @@ def bounded_depth(
     infinite, so that no loss made of it is.
     """
     return 1 / sigmoid_to_inverse_depth(logits.sigmoid(), minimum, maximum)
+
+
+def logit_of_depth(depth: float, minimum: float, maximum: float) -> float:
+    """The logit that `bounded_depth` turns into `depth`.
+
+    Raises:
+        ValueError: the depth does not lie between the bounds.
+    """
+    if not minimum < depth < maximum:
+        raise ValueError(
+            f"initial_depth: expected more than {minimum} and less than {maximum} network units, "
+            f"got {depth}"
+        )
+    share = (1 / depth - 1 / maximum) / (1 / minimum - 1 / maximum)
+    return math.log(share / (1 - share))
 
 
 def bounded_log_scale(logits: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 h w"]:

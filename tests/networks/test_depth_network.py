@@ -51,6 +51,21 @@ def test_first_depths_are_those_of_a_sigmoid_of_one_half() -> None:
         assert values.mean().item() == pytest.approx(0.2, rel=0.2)
 
 
+@pytest.mark.parametrize("wanted", [0.15, 2.0, 50.0])
+def test_first_depths_are_those_asked_for(wanted: float) -> None:
+    depth = DepthNetwork("resnet18", "none", initial_depth=wanted)(torch.rand(1, 3, 64, 64)).depth
+    for values in depth.values():
+        assert (1 / values).mean().item() == pytest.approx(1 / wanted, rel=0.25)
+
+
+@pytest.mark.parametrize("wanted", [0.1, 100.0, -1.0])
+def test_a_first_depth_beyond_the_bounds_is_refused(
+    wanted: float, tiny: Callable[[str], str]
+) -> None:
+    with pytest.raises(ValueError, match=r"^initial_depth: expected more than 0.1 and less than 1"):
+        DepthNetwork(tiny("resnet"), "none", initial_depth=wanted)
+
+
 @pytest.mark.parametrize("bounds", [(0.0, 1.0), (2.0, 1.0), (-1.0, 1.0), (1.0, 1.0)])
 def test_empty_ranges_are_refused(bounds: tuple[float, float], tiny: Callable[[str], str]) -> None:
     with pytest.raises(ValueError, match="expected 0 < minimum_depth < maximum_depth"):
