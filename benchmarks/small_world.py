@@ -167,6 +167,6 @@ def conditions() -> str:
         f"{WORLD.drives} drives x {WORLD.frames} frames at 320x96, seed {WORLD.seed}; {EPOCHS} "
         f"epochs, batches of {BATCH}, Adam {LEARNING_RATE:g}, divided by ten after epoch "
         f"{STEP_SIZE}; ResNet-18 from scratch, first depths at {INITIAL_DEPTH:g} network units. "
-        f"Metres, no median scaling unless said; {PROTOCOL} protocol (all pixels up to 80 m) on two "
-        "held-out drives."
+        f"Metres, no median scaling unless said; {PROTOCOL} protocol (all pixels up to 80 m) on "
+        "two held-out drives."
     )

@@ -59,7 +59,7 @@ class DepthAndPose(nn.Module):
         if batch.zoom is not None:
             raise ValueError(
                 "zoom: expected 1 with a pose network, got more: in parts of an image shown larger "
-                "motion looks different from what it is; set data.zoom to 1"
+                "motion looks different from what it is; leave data.zoom at 1"
             )
         # An absent source is black: the target stands in, so that batch norm sees photographs only.
         source = batch.inputs[offset].where(present[..., None], batch.inputs[TARGET])
