@@ -177,9 +177,9 @@ def main() -> None:
             [
                 "# What a kill costs",
                 "",
-                f"{date.today()}, torch {torch.__version__}. Each command was given once in peace,",
-                "and once killed by signal 9 with all its workers at moments drawn at random, and",
-                "given again until it ended.",
+                f"{date.today()}, torch {torch.__version__}. `python benchmarks/killed.py`: each",
+                "command was given once in peace, and once killed by signal 9 with all its workers",
+                "at moments drawn at random, and given again until it ended.",
                 "",
                 "| | kills | half-written files at the end | finished files made again | equal |",
                 "|---|---:|---:|---|---|",
