@@ -33,8 +33,6 @@ class Backbone(nn.Module):
             config.json of a transformers model or such a file itself, or a hub id.
         weights: `hub`, `none` (random) or a folder with model.safetensors.
         in_images: how many RGB images stand side by side in the channels of the input.
-        frozen_batch_norm: keep statistics and affine weights of all batch norms as they were
-            loaded, for batches too small to measure them.
 
     Raises:
         ValueError: there is no such backbone, or the weights are those of another one.
@@ -44,13 +42,7 @@ class Backbone(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(
-        self,
-        name: str,
-        weights: Weights,
-        in_images: int = 1,
-        frozen_batch_norm: bool = False,
-    ) -> None:
+    def __init__(self, name: str, weights: Weights, in_images: int = 1) -> None:
         super().__init__()
         self.name = name
         network = build_network(name, weights, in_images)
@@ -59,15 +51,12 @@ class Backbone(nn.Module):
         self.pyramid = pyramid_of(network)
         self.strides = self.pyramid.strides
         self.channels = self.pyramid.channels
-        self.frozen_batch_norm = frozen_batch_norm
         mean, std = IMAGENET_MEAN, IMAGENET_STD
         if isinstance(self.pyramid, ResNetPyramid):
             mean, std = (MONODEPTH_MEAN,) * 3, (MONODEPTH_STD,) * 3
         # Constants, not weights: they stay out of checkpoints.
         self.register_buffer("mean", _per_channel(mean, in_images), persistent=False)
         self.register_buffer("std", _per_channel(std, in_images), persistent=False)
-        if frozen_batch_norm:
-            self._freeze_batch_norms(name)
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> list[Float[Tensor, "b _ _ _"]]:
         padded = _pad_to_multiple((images - self.mean) / self.std, self.strides[-1])
@@ -78,23 +67,6 @@ class Backbone(nn.Module):
     def architecture(self) -> str:
         """A config.json of the backbone: all there is to know of it but its weights."""
         return architecture_json(self.pyramid.network.config)
-
-    def train(self, mode: bool = True) -> "Backbone":
-        super().train(mode)
-        if self.frozen_batch_norm:
-            for norm in self._batch_norms():
-                norm.eval()
-        return self
-
-    def _freeze_batch_norms(self, name: str) -> None:
-        norms = self._batch_norms()
-        if not norms:
-            raise ValueError(f"frozen_batch_norm: {name} has no batch norm; leave the option out")
-        for norm in norms:
-            norm.eval().requires_grad_(False)
-
-    def _batch_norms(self) -> list[nn.BatchNorm2d]:
-        return [module for module in self.modules() if isinstance(module, nn.BatchNorm2d)]
 
 
 def _per_channel(values: tuple[float, ...], in_images: int) -> Float[Tensor, "c 1 1"]:

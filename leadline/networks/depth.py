@@ -43,7 +43,6 @@ class DepthNetwork(nn.Module):
     Args:
         backbone: name of the backbone, see `Backbone`.
         weights: `hub`, `none` (random) or a folder with model.safetensors.
-        frozen_batch_norm: see `Backbone`.
         minimum_depth: least depth, in network units.
         maximum_depth: greatest depth, in network units.
         uncertainty: also predict the log-scale of the depth residual, by heads beside those of
@@ -62,7 +61,6 @@ class DepthNetwork(nn.Module):
         self,
         backbone: str,
         weights: Weights,
-        frozen_batch_norm: bool = False,
         minimum_depth: float = 0.1,
         maximum_depth: float = 100.0,
         uncertainty: bool = False,
@@ -77,7 +75,7 @@ class DepthNetwork(nn.Module):
             )
         self.minimum_depth = minimum_depth
         self.maximum_depth = maximum_depth
-        self.backbone = Backbone(backbone, weights, frozen_batch_norm=frozen_batch_norm)
+        self.backbone = Backbone(backbone, weights)
         strides, channels = self.backbone.strides, self.backbone.channels
         heads = {DEPTH: 1, UNCERTAINTY: 1} if uncertainty else {DEPTH: 1}
         extras = {UNCERTAINTY: uncertainty, EXPLAINABILITY: explained_sources > 0}

@@ -37,18 +37,15 @@ class SeparateResNetPose(nn.Module):
         backbone: name of a ResNet, see `Backbone`.
         weights: `hub`, `none` (random) or a folder with model.safetensors; pretrained first-layer
             weights are tiled over the two images and halved.
-        frozen_batch_norm: see `Backbone`.
 
     Raises:
         ValueError: the backbone is no ResNet, or cannot be built as asked.
         FileNotFoundError: the weights are not where they should be.
     """
 
-    def __init__(self, backbone: str, weights: Weights, frozen_batch_norm: bool = False) -> None:
+    def __init__(self, backbone: str, weights: Weights) -> None:
         super().__init__()
-        self.backbone = Backbone(
-            backbone, weights, in_images=2, frozen_batch_norm=frozen_batch_norm
-        )
+        self.backbone = Backbone(backbone, weights, in_images=2)
         if not isinstance(self.backbone.pyramid, ResNetPyramid):
             resnets = ", ".join(name for name in PRESETS if name.startswith("resnet"))
             raise ValueError(f"pose: expected a ResNet ({resnets}), got the backbone {backbone}")

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional
 
 from leadline.networks.backbone import Backbone
@@ -52,26 +51,3 @@ def test_evaluation_is_repeatable_and_training_has_no_dropout(tiny_backbone: str
     image = torch.rand(2, 3, 64, 64)
     for first, second in zip(backbone(image), backbone(image), strict=True):
         torch.testing.assert_close(first, second, rtol=0, atol=0)
-
-
-def test_frozen_batch_norm_survives_training(tiny: Callable[[str], str]) -> None:
-    backbone = Backbone(tiny("resnet"), weights="none", frozen_batch_norm=True)
-    before = {k: v.clone() for k, v in backbone.state_dict().items()}
-    image = torch.rand(2, 3, 64, 64)
-    backbone.train()
-    optimiser = torch.optim.SGD([p for p in backbone.parameters() if p.requires_grad], lr=0.1)
-    sum(maps.square().mean() for maps in backbone(image)).backward()
-    optimiser.step()
-    changed = {k for k, v in backbone.state_dict().items() if not torch.equal(v, before[k])}
-    norms = {k for k in before if "normalization" in k}
-    assert norms
-    assert not changed & norms
-    assert changed == set(before) - norms
-    free = Backbone(tiny("resnet"), weights="none")
-    free(image)
-    assert all(m.num_batches_tracked == 1 for m in free.modules() if isinstance(m, nn.BatchNorm2d))
-
-
-def test_frozen_batch_norm_needs_a_batch_norm(tiny: Callable[[str], str]) -> None:
-    with pytest.raises(ValueError, match="has no batch norm"):
-        Backbone(tiny("convnextv2"), weights="none", frozen_batch_norm=True)
