@@ -23,7 +23,7 @@ HEAD = """# What is said when something is wrong
 
 Written by `python benchmarks/wrong_inputs.py`: each mistake is made and the command is run. `...`
 stands for settings under which the example is small, and for the folder in which it lies. Exit code
-1 means that the rest was done, 2 that nothing was.
+0 means that all was done but for what is named, 1 that the rest was, 2 that nothing was.
 
 | mistake | command | code | what is said |
 |---|---|---:|---|"""
