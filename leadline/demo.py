@@ -51,7 +51,7 @@ class DemoSize:
 
 
 FULL = DemoSize(
-    WorldSettings(drives=8, frames=20, size=(320, 96), velodyne=False), hint_size=(192, 640)
+    WorldSettings(drives=16, frames=10, size=(320, 96), velodyne=False), hint_size=(192, 640)
 )
 QUICK = DemoSize(
     WorldSettings(drives=3, frames=4, size=(160, 48), velodyne=False),
