@@ -71,8 +71,8 @@ Single trials of `depth_hints_s` at 208x64, 60 epochs:
 | 1.5, depth not multiplied by it | 0.496 |
 | 1.5, 150 epochs | 0.236 |
 
-The zoom and the number of epochs were chosen by these trials, on the very drive that is scored here (no
-other has truth), so the figures flatter them; seeds were not chosen.
+The zoom and the number of epochs were chosen by these trials, on the very drive that is scored
+here (no other has truth), so the figures flatter them; seeds were not chosen.
 """
 """What was seen in the run, in its pictures (the photographs' terms keep them from being shown
 here) and in trials before it."""
