@@ -50,7 +50,7 @@ WANTED = named_protocol(PROTOCOL).truth
 RESULTS = Path(__file__).with_name("real_photographs.md")
 SHOWN = (0, 3, 6)
 FINDINGS = """
-`depth_score.py`, a program that shares no code with ours, gives the same digits for both.
+A second program, which shares no code with ours, gives the same digits for both.
 
 What 21 frames of one street allow: metres that are right as they are (scaled by each image's
 median, `depth_hints_s` has 0.234 and `monodepth2_s` 0.263), the ground, the near car on the right

@@ -1,10 +1,11 @@
 """Random scale-and-crop: a part of the image, shown at one size, with the geometry that fits."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Shaped
 from torch import Tensor
 
 from leadline.data.images import resize_image
@@ -72,23 +73,18 @@ def show_window(sample: Sample, window: Window, size: tuple[int, int]) -> Sample
         images=images,
         intrinsics=intrinsics or None,
         zoom=sample.zoom * whole[1] / window.width,
-        hint=_nearest(sample.hint, window, size),
-        depth=_scattered(sample.depth, window, size),
-        loss_mask=_nearest(sample.loss_mask, window, size),
+        hint=_shown(sample.hint, window, size, resize_nearest),
+        depth=_shown(sample.depth, window, size, scatter_depth),
+        loss_mask=_shown(sample.loss_mask, window, size, resize_nearest),
     )
 
 
-def _nearest(
-    values: Shaped[Tensor, "1 _ _"] | None, window: Window, size: tuple[int, int]
+def _shown(
+    values: Shaped[Tensor, "1 _ _"] | None,
+    window: Window,
+    size: tuple[int, int],
+    resize: Callable[[np.ndarray, tuple[int, int]], np.ndarray],
 ) -> Shaped[Tensor, "1 h w"] | None:
     if values is None:
         return None
-    return torch.from_numpy(resize_nearest(window.cut(values)[0].numpy(), size))[None]
-
-
-def _scattered(
-    depth: Float[Tensor, "1 _ _"] | None, window: Window, size: tuple[int, int]
-) -> Float[Tensor, "1 h w"] | None:
-    if depth is None:
-        return None
-    return torch.from_numpy(scatter_depth(window.cut(depth)[0].numpy(), size))[None]
+    return torch.from_numpy(resize(window.cut(values)[0].numpy(), size))[None]
