@@ -42,6 +42,9 @@ class PredictionSettings:
     """(h, w) that the network saw."""
     flip: bool
     """Whether each prediction is blended with that of the mirrored picture."""
+    upright: bool = False
+    """Whether pictures were turned as their cameras noted; else they lie as they are stored, as the
+    truth of a rig does."""
 
     @property
     def name(self) -> str:

@@ -56,9 +56,9 @@ def predict_files(
         ValueError, OSError: as `predict_photographs`.
     """
     photographs = find_photographs(inputs, out)
-    settings = prediction_settings(model, model_folder)
+    settings = prediction_settings(model, model_folder, upright=True)
     return predict_photographs(
-        model, settings, photographs, out, outputs, batch_size, scale, progress, upright=True
+        model, settings, photographs, out, outputs, batch_size, scale, progress
     )
 
 
@@ -71,14 +71,11 @@ def predict_photographs(
     batch_size: int = 1,
     scale: DepthScale | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
-    upright: bool = False,
 ) -> PredictionSummary:
     """Predict images into `out`, each under the relative path beside it in `photographs`.
 
     Colours span one range for all pictures, so that a video does not flicker: `scale`, or else the
-    range of the first picture. A photograph that cannot be read costs one line in `failed`. Images
-    are taken as they are stored, as is the truth of a rig, unless `upright` turns them as their
-    camera noted.
+    range of the first picture. A photograph that cannot be read costs one line in `failed`.
 
     Raises:
         ValueError: `out` holds predictions of another model or other settings, or the outputs
@@ -95,7 +92,9 @@ def predict_photographs(
         if not all(folder.path(kind, result).exists() for kind in outputs)
     }
     summary = PredictionSummary(kept=len(photographs) - len(pending))
-    for path, depth in _predicted(model, list(pending), batch_size, upright, summary.failed):
+    for path, depth in _predicted(
+        model, list(pending), batch_size, settings.upright, summary.failed
+    ):
         if folder.colours is None and "colour" in outputs:
             folder.keep_colours(DepthScale.spanning(depth))
         for kind in outputs:
@@ -106,7 +105,9 @@ def predict_photographs(
     return summary
 
 
-def prediction_settings(model: DepthPredictor, model_folder: Path) -> PredictionSettings:
+def prediction_settings(
+    model: DepthPredictor, model_folder: Path, upright: bool = False
+) -> PredictionSettings:
     """What a record says of predictions by `model`, which was loaded from `model_folder`."""
     return PredictionSettings(
         model=fingerprint(model_folder),
@@ -114,6 +115,7 @@ def prediction_settings(model: DepthPredictor, model_folder: Path) -> Prediction
         metric=model.config.metric,
         size=model.size,
         flip=model.flip,
+        upright=upright,
     )
 
 

@@ -53,6 +53,19 @@ def _window_sums(a: Array, b: Array, y: int, sums: Array) -> None:
 
 @compiled_fast
 @no_type_check
+def _window_means(sums: Array, x: int, ninth: float) -> tuple[float, float, float, float, float]:
+    """Means of a, b, a^2, b^2, a b over the window centred on column x."""
+    return (
+        (sums[0, x] + sums[0, x + 1] + sums[0, x + 2]) * ninth,
+        (sums[1, x] + sums[1, x + 1] + sums[1, x + 2]) * ninth,
+        (sums[2, x] + sums[2, x + 1] + sums[2, x + 2]) * ninth,
+        (sums[3, x] + sums[3, x + 1] + sums[3, x + 2]) * ninth,
+        (sums[4, x] + sums[4, x + 1] + sums[4, x + 2]) * ninth,
+    )
+
+
+@compiled_fast
+@no_type_check
 def _errors_of_images(
     a: Array, b: Array, ssim_weight: float, first: int, last: int, out: Array
 ) -> None:
@@ -77,11 +90,7 @@ def _errors_of_images(
                     continue
                 _window_sums(a[i, c], b[j, c], y, sums)
                 for x in range(width):
-                    mean_a = (sums[0, x] + sums[0, x + 1] + sums[0, x + 2]) * ninth
-                    mean_b = (sums[1, x] + sums[1, x + 1] + sums[1, x + 2]) * ninth
-                    square_a = (sums[2, x] + sums[2, x + 1] + sums[2, x + 2]) * ninth
-                    square_b = (sums[3, x] + sums[3, x + 1] + sums[3, x + 2]) * ninth
-                    product = (sums[4, x] + sums[4, x + 1] + sums[4, x + 2]) * ninth
+                    mean_a, mean_b, square_a, square_b, product = _window_means(sums, x, ninth)
                     aa, bb, ab = mean_a * mean_a, mean_b * mean_b, mean_a * mean_b
                     similarity = ((two * ab + c1) * (two * (product - ab) + c2)) / (
                         (aa + bb + c1) * (square_a - aa + square_b - bb + c2)
@@ -104,11 +113,7 @@ def _window_gradients(a: Array, b: Array, scale: Array, y: int, sums: Array, out
     one, two, zero = dtype(1), dtype(2), dtype(0)
     _window_sums(a, b, y, sums)
     for x in range(width):
-        mean_a = (sums[0, x] + sums[0, x + 1] + sums[0, x + 2]) * ninth
-        mean_b = (sums[1, x] + sums[1, x + 1] + sums[1, x + 2]) * ninth
-        square_a = (sums[2, x] + sums[2, x + 1] + sums[2, x + 2]) * ninth
-        square_b = (sums[3, x] + sums[3, x + 1] + sums[3, x + 2]) * ninth
-        product = (sums[4, x] + sums[4, x + 1] + sums[4, x + 2]) * ninth
+        mean_a, mean_b, square_a, square_b, product = _window_means(sums, x, ninth)
         aa, bb, ab = mean_a * mean_a, mean_b * mean_b, mean_a * mean_b
         inverse_l = one / (aa + bb + c1)
         inverse_s = one / (square_a - aa + square_b - bb + c2)

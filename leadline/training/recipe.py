@@ -33,7 +33,7 @@ class RunSettings:
     """Of the networks; warps, SSIM, logarithms and losses are float32 under any of them. `auto` is
     bf16-mixed where the processor gains by it; not the default, because a recipe should give the
     same numbers on every machine."""
-    accelerator: str = "auto"
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"] = "auto"
     devices: int | Literal["auto"] = "auto"
     nodes: int = 1
     accumulate: int = 1

@@ -9,6 +9,7 @@ from PIL import ExifTags, Image
 from small_models import write_photographs
 
 from leadline.data.images import read_picture
+from leadline.data.prediction_record import PredictionRecord
 from leadline.evaluation.panels import read_photograph
 from leadline.inference.predict_files import (
     predict_files,
@@ -41,6 +42,9 @@ def test_a_photograph_that_was_turned_is_predicted_upright(
     predict_files(model, model_folder, [str(turned.parent)], out, KINDS, batch_size)
     depth = np.load(out / "npy" / "a.npy")
     assert depth.shape == read_picture(turned).shape[:2] == (70, 50)
+    record = PredictionRecord.load(out)
+    assert record is not None
+    assert record.settings.upright
     expected = model(upright)
     difference, contrast = (
         np.abs(depth / other - 1).mean() for other in (expected, expected[::-1, ::-1])
@@ -59,6 +63,8 @@ def test_images_of_a_rig_are_predicted_as_their_sensor_gave_them(
     settings, out = prediction_settings(model, model_folder), tmp_path / "out"
     predict_photographs(model, settings, {turned: Path("a")}, out, ["npy"])
     assert np.load(out / "npy" / "a.npy").shape == (50, 70)
+    with pytest.raises(ValueError, match="upright False instead of True"):
+        predict_files(model, model_folder, [str(turned)], out, KINDS)
 
 
 def test_a_report_shows_the_picture_as_its_depth_lies(tmp_path: Path) -> None:

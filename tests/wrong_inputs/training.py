@@ -47,7 +47,7 @@ def _(desk: Desk) -> Words:
     return desk.train("--data.batch_size=12")
 
 
-@mistake("a device for an accelerator", "invalid accelerator name", "`accelerator='cuda:0'`")
+@mistake("a device for an accelerator", "run.accelerator", "'cuda', 'mps'", "Got value: cuda:0")
 def _(desk: Desk) -> Words:
     return desk.train("--run.accelerator=cuda:0")
 
