@@ -73,9 +73,11 @@ Single trials of `depth_hints_s` at 208x64, 60 epochs:
 
 The zoom and the number of epochs were chosen by these trials, on the very drive that is scored
 here (no other has truth), so the figures flatter them; seeds were not chosen.
+
+The terms of the photographs keep pictures of them from being shown here: the command writes
+`predictions.png` into its folder, the images with both predictions and the LiDAR.
 """
-"""What was seen in the run, in its pictures (the photographs' terms keep them from being shown
-here) and in trials before it."""
+"""What was seen in the run, in its pictures and in trials before it."""
 
 
 def split(source: Source, drive: str, path: Path, cameras: Sequence[int]) -> list[FrameId]:

@@ -21,8 +21,8 @@ from wrong_inputs import CASES, Desk, WrongInput, small_disk
 
 HEAD = """# What is said when something is wrong
 
-Written by `python benchmarks/wrong_inputs.py`: each mistake is made and the command is run. `...`
-stands for settings under which the example is small, and for the folder in which it lies. Exit code
+Written by `python benchmarks/wrong_inputs.py`: each mistake is made and the command is run.
+Settings that only keep the example small, and the folder in which it lies, are left out. Exit code
 0 means that all was done but for what is named, 1 that the rest was, 2 that nothing was.
 
 | mistake | command | code | what is said |

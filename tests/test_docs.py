@@ -4,7 +4,9 @@ import importlib
 import re
 import runpy
 import sys
+import tokenize
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from types import ModuleType
 
@@ -18,6 +20,8 @@ from leadline.training.recipe import build, read_recipe
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TUTORIAL = "docs/adding_a_loss.md"
+CITATION = r"(?<![\w\])])\[([a-z][a-z0-9-]{2,})\](?![\[(])"
+"""A key in brackets that is neither an index, nor a type, nor a link."""
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -78,3 +82,16 @@ def test_documents_link_to_files_that_are_there() -> None:
     for page in (*REPOSITORY.glob("docs/**/*.md"), *REPOSITORY.glob("benchmarks/*.md")):
         for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
             assert "://" in link or (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_every_work_that_is_cited_is_listed() -> None:
+    page = (REPOSITORY / "docs/references.md").read_text()
+    known = set(re.findall(r"^\| `\[([\w-]+)\]`", page, re.MULTILINE))
+    cited = {
+        key
+        for file in (REPOSITORY / "leadline").rglob("*.py")
+        for token in tokenize.generate_tokens(StringIO(file.read_text()).readline)
+        if token.type == tokenize.STRING and token.string.startswith('"""')
+        for key in re.findall(CITATION, token.string)
+    }
+    assert {"monodepth2", "depth-hints", "dpt"} <= cited <= known

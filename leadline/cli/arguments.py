@@ -119,9 +119,10 @@ def _add_hints(subparsers: Any) -> None:
         "128, 160, and lets missing disparities win: that is `--mode published --matchers "
         "published`. By default `valid` runs four matchers (blocks 1 and 3, ranges 64 and 160) on "
         "brightness along three directions, which leaves fewer wrong and missing hints at a tenth "
-        "of the time; `published` searches ranges 96 and 128 near the border only (98 % of the "
-        "hints are the same); `single` is block 3, range 64 of those of `valid`. To compare fused, "
-        "random and single hints as the paper does, give all of them the published matchers: "
+        "of the cost from file to file; `published` searches ranges 96 and 128 near the border "
+        "only (98 % of the hints are the same); `single` is block 3, range 64 of those of "
+        "`valid`. To compare fused, random and single hints as the paper does, give all of "
+        "them the published matchers: "
         "`--mode valid --matchers published`, `--mode random`, `--mode single --setting 3 64`."
     )
     parser.add_argument("--width", type=int, default=1024, help="at which pairs are matched")

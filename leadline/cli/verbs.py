@@ -42,6 +42,7 @@ def hints(options: argparse.Namespace) -> int:
     from leadline.hints.generate import generate_hints
     from leadline.hints.jobs import no_pairs, source_jobs, without_partner
     from leadline.hints.method import HintMethod
+    from leadline.hints.sheet import SHEET_NAME
 
     source = open_source(options.data)
     found = source_jobs(source, read_split(options.split) if options.split else None)
@@ -72,7 +73,8 @@ def hints(options: argparse.Namespace) -> int:
             "the contact sheet before training",
             file=sys.stderr,
         )
-    print(f"hints: {folder}, contact sheet: {folder / 'contact_sheet.png'}")
+    sheet = f", contact sheet: {folder / SHEET_NAME}" if made else ""
+    print(f"hints: {folder}{sheet}")
     return 1 if summary.failures else 0
 
 

@@ -292,6 +292,10 @@ class DepthData(LightningDataModule):
                 f"expected positive height, width and batch_size, got {self.size[0]}, "
                 f"{self.size[1]}, {self.batch_size}"
             )
+        if self.limit is not None and self.limit < 1:
+            raise ValueError(f"limit: expected 1 frame or more, got {self.limit}")
+        if self.workers < 0:
+            raise ValueError(f"workers: expected 0 (none beside this) or more, got {self.workers}")
         if not self.augmentation.zoom >= 1:
             raise ValueError(f"zoom: expected 1 or more, got {self.augmentation.zoom}")
         if self.unit <= 0:

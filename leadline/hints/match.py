@@ -96,8 +96,8 @@ DEFAULT_SETTINGS = tuple(
     for block_size in (1, 3)
     for num_disparities in (64, 160)
 )
-"""Four matchers that leave 40 % fewer wrong or missing hints than those of [depth-hints], at a
-quarter of the time (benchmarks/hints.md).
+"""Four matchers that leave 40 % fewer wrong or missing hints than those of [depth-hints], in a
+quarter of the time that those take which differ (benchmarks/hints.md).
 """
 
 

@@ -38,7 +38,8 @@ class HintMethod:
     `settings=PUBLISHED_SETTINGS` to search everything as published.
 
     Raises:
-        ValueError: an unknown mode, no room for the disparities, several settings for `single`.
+        ValueError: an unknown mode, no room for the disparities, several settings for `single`, or
+            a negative seed.
     """
 
     mode: Mode = "valid"
@@ -47,6 +48,8 @@ class HintMethod:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ValueError(f"seed: expected 0 or more, got {self.seed}")
         if self.mode not in get_args(Mode):
             raise ValueError(f"mode: expected one of {get_args(Mode)}, got {self.mode!r}")
         if not self.settings:

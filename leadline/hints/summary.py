@@ -90,7 +90,10 @@ class HintSummary:
             f"than identity at {self.beats_identity:.1%}, {self.bytes_per_hint / 1000:.0f} kB each",
             f"chosen matchers: {shares}",
         ]
-        lines += [f"failed: {failure.reason}" for failure in self.failures[:_FAILURES_SHOWN]]
+        lines += [
+            f"failed: {failure.name}: {failure.reason}"
+            for failure in self.failures[:_FAILURES_SHOWN]
+        ]
         if len(self.failures) > _FAILURES_SHOWN:
             more = len(self.failures) - _FAILURES_SHOWN
             lines.append(f"and {more} more failures, see {SUMMARY_NAME}")

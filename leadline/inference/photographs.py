@@ -17,12 +17,16 @@ def find_photographs(inputs: Sequence[str], out: Path | None = None) -> dict[Pat
 
     Raises:
         FileNotFoundError: an input means no image; it is named.
-        ValueError: two images would have one result.
+        ValueError: two images would have one result, or images lie where results go.
     """
     found: dict[Path, Path] = {}
     for text in inputs:
         named = _meant_by(text)
         images = {image: result for image, result in named.items() if not _is_below(image, out)}
+        if named and not images:
+            raise ValueError(
+                f"{text}: its images lie in {out}, the folder of the results; give another --out"
+            )
         if not images:
             raise FileNotFoundError(_nothing_found(text))
         found = images | found

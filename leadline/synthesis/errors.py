@@ -32,10 +32,17 @@ HINT_SOURCE = STEREO
 class Explainer:
     """How explanations are judged: the share of SSIM, and what lies beyond the border of a
     source.
+
+    Raises:
+        ValueError: a share of SSIM that is none.
     """
 
     ssim_weight: float = SSIM_WEIGHT
     padding: Padding = "border"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.ssim_weight <= 1:
+            raise ValueError(f"ssim_weight: expected a share from 0 to 1, got {self.ssim_weight}")
 
     def __call__(
         self, batch: Batch, predictions: Predictions, wanted: Collection[Explanation]
@@ -106,6 +113,10 @@ class Explainer:
             warp = _warp(batch, HINT_SOURCE, depth, _known_pose(batch, HINT_SOURCE), self.padding)
             error = photometric_errors(warp.image[None], batch.images[TARGET], self.ssim_weight)
         return error.transpose(0, 1)
+
+
+PUBLISHED_EXPLAINER = Explainer()
+"""As in [monodepth2] and [depth-hints]."""
 
 
 def _known_pose(batch: Batch, offset: Offset) -> Float[Tensor, "b 4 4"]:

@@ -16,7 +16,7 @@ from leadline.files import atomic_path
 from leadline.losses.term import Objective, Weighted
 from leadline.metrics import DepthMetrics, depth_metrics, mean_metrics
 from leadline.metrics.by_image import DepthMetricsByImage
-from leadline.synthesis.errors import Explainer
+from leadline.synthesis.errors import PUBLISHED_EXPLAINER, Explainer
 from leadline.training.optimisers import ParameterRule, freeze_by_rule, parameter_groups
 from leadline.training.step import NonFiniteLoss, Step, training_step
 from leadline.training.supply import supplied_by_data, supplied_by_predictor
@@ -47,7 +47,7 @@ class DepthTraining(pl.LightningModule):
         self,
         predictor: nn.Module,
         objective: Mapping[str, Weighted],
-        explainer: Explainer | None = None,
+        explainer: Explainer = PUBLISHED_EXPLAINER,
         optimiser: OptimizerCallable = default_optimiser,
         schedule: LRSchedulerCallable | None = None,
         groups: Sequence[ParameterRule] = (),
@@ -55,7 +55,7 @@ class DepthTraining(pl.LightningModule):
         super().__init__()
         self.predictor = predictor
         self.objective = Objective(objective)
-        self.explainer = explainer or Explainer()
+        self.explainer = explainer
         self.validation_metrics = DepthMetricsByImage()
         self._optimiser = optimiser
         self._schedule = schedule

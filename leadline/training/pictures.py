@@ -24,7 +24,7 @@ Picture = UInt8[np.ndarray, "_ _ 3"]
 NOTHING, TEACHERS = (30, 30, 30), {KEPT: (38, 94, 168), BELIEVED: (245, 166, 35)}
 """Colours of a pixel that teaches nothing, and of what teaches it: photometric error, hint. Where
 both do, it is the hint's."""
-TEACHERS_CAPTION = "taught by: photometry blue, hint orange, nothing black"
+TEACHERS_CAPTION = "taught by: picture blue, hint orange"
 LEAST_WIDTH = 320
 """Pixels of a picture on the sheet, so that captions fit."""
 

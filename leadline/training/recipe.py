@@ -46,7 +46,7 @@ class RunSettings:
     loggers: list[Literal["tensorboard", "wandb", "mlflow"]] = field(
         default_factory=lambda: ["tensorboard"]
     )
-    """Beside the plain file `curves.csv`, which is always written."""
+    """Beside the plain file `curves.csv`, which needs none."""
 
 
 def recipe_parser() -> ArgumentParser:
@@ -112,7 +112,13 @@ def completed(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def build(config: Namespace) -> tuple[DepthData, DepthTraining, RunSettings]:
-    """The data, the training and the run that a configuration describes; weights from its seed."""
+    """The data, the training and the run that a configuration describes; weights from its seed.
+
+    Raises:
+        ValueError: the seed is negative, or a class refuses what it is given.
+    """
+    if config.seed < 0:
+        raise ValueError(f"seed: expected 0 or more, got {config.seed}")
     pl.seed_everything(config.seed, workers=True, verbose=False)
     built = recipe_parser().instantiate(config)
     return built.data, built.model, built.run

@@ -179,6 +179,7 @@ def _check(settings: RunSettings) -> None:
     counts = {
         "epochs": settings.epochs,
         "steps": settings.steps,
+        "nodes": settings.nodes,
         "accumulate": settings.accumulate,
         "checkpoint_every": settings.checkpoint_every,
         "pictures_every": settings.pictures_every,
@@ -187,6 +188,10 @@ def _check(settings: RunSettings) -> None:
     for name, count in counts.items():
         if count is not None and count < 1:
             raise ValueError(f"run.{name}: expected 1 or more, got {count}")
+    if settings.clip_gradient is not None and not settings.clip_gradient > 0:
+        raise ValueError(
+            f"run.clip_gradient: expected a norm above 0, got {settings.clip_gradient}"
+        )
 
 
 def _logger(name: str, run: Path, step: int) -> Logger:

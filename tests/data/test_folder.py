@@ -142,10 +142,20 @@ def times_in_words(root: Path) -> None:
     (root / "t.txt").write_text("one\ntwo\nthree\n")
 
 
+def left_misnamed(root: Path) -> None:
+    write_camera_file(root, left="links")
+
+
+def right_misnamed(root: Path) -> None:
+    write_camera_file(root, right="rechts")
+
+
 @pytest.mark.parametrize(
     ("spoil", "kind", "message"),
     [
         (without_camera, FileNotFoundError, "camera.yaml: expected a camera file .* baseline in m"),
+        (left_misnamed, ValueError, "left camera in folders called links, .* found none below"),
+        (right_misnamed, ValueError, "right camera in folders called rechts, .* none below"),
         (without_baseline, ValueError, "expected 'baseline' in metres for the stereo pair"),
         (other_size, ValueError, r"says 128x24, but .*left/f0\.png has 64x24 pixels"),
         (all_of_other_sizes, ValueError, r"says 64x24, but .*left/f0\.png has 64x12 pixels"),

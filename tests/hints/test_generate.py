@@ -120,7 +120,7 @@ def test_an_unreadable_pair_costs_one_line_and_the_rest_goes_on(
     assert failure.name == "left/001.png"
     assert str(jobs[1].right) in failure.reason
     lines = [line for line in str(summary).splitlines() if line.startswith("failed: ")]
-    assert lines == [f"failed: {failure.reason}"]
+    assert lines == [f"failed: {failure.name}: {failure.reason}"]
     assert not (folder / "left/001.png").exists()
     assert "1 pairs failed" in str(summary)
 

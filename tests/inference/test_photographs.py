@@ -69,3 +69,8 @@ def test_an_input_without_images_is_named(photographs: Path, name: str, message:
     with pytest.raises(FileNotFoundError, match=message) as error:
         find_photographs([str(photographs / "b.png"), str(photographs / name)])
     assert str(photographs / name) in str(error.value)
+
+
+def test_images_that_lie_where_results_go_are_told(photographs: Path) -> None:
+    with pytest.raises(ValueError, match=r"its images lie in .*, the folder of the results"):
+        find_photographs([str(photographs)], photographs)

@@ -1,5 +1,6 @@
 """Every recipe is complete, is built as it says, and takes a step in which everything learns."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -86,6 +87,20 @@ def flat(values: Any, prefix: str = "") -> dict[str, Any]:
         for key, item in values.items()
         for name, leaf in flat(item, f"{prefix}.{key}" if prefix else key).items()
     }
+
+
+@pytest.mark.parametrize("name", ["depth_hints_ms", "monodepth2_m_mask", "demo"])
+def test_every_setting_of_a_recipe_can_be_overridden(name: str) -> None:
+    """Each by its own value, which must change nothing."""
+    config = config_of(name)
+    values = yaml.safe_load(as_yaml(config))
+    settings = [
+        f"--{key}={value if isinstance(value, str) else json.dumps(value)}"
+        for key, value in flat(values).items()
+        if not key.endswith("class_path") and value is not None
+    ]
+    assert any(setting.startswith("--model.explainer.") for setting in settings)
+    assert as_yaml(config_of(name, *settings)) == as_yaml(config)
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,12 @@ def _(desk: Desk) -> Words:
     return ("hints", desk.rig(), "--split", desk.root / "split.txt", "--out", desk.root / "hints")
 
 
+@mistake("a negative seed of random matchers", "seed: expected 0 or more, got -1")
+def _(desk: Desk) -> Words:
+    words = ("hints", desk.rig(), "--out", desk.root / "hints", "--mode", "random")
+    return (*words, "--seed", -1)
+
+
 @mistake("fewer workers than none", "workers: expected 1 process or more, got -2")
 def _(desk: Desk) -> Words:
     return ("hints", desk.rig(), "--out", desk.root / "hints", "--workers", -2)

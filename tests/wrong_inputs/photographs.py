@@ -40,6 +40,22 @@ def _(desk: Desk) -> Words:
     return desk.train(rig=rig)
 
 
+@mistake("a left folder that is not there", "camera.yaml", "called links", "found none below")
+def _(desk: Desk) -> Words:
+    rig = desk.rig()
+    with (rig / "camera.yaml").open("a") as file:
+        file.write("left: links\n")
+    return desk.train(rig=rig)
+
+
+@mistake("a right folder that is not there", "camera.yaml", "called rechts", "found none below")
+def _(desk: Desk) -> Words:
+    rig = desk.rig()
+    with (rig / "camera.yaml").open("a") as file:
+        file.write("right: rechts\n")
+    return ("hints", rig, "--out", desk.root / "hints")
+
+
 @mistake("a camera.yaml of another size", "says 1280x720", "64x32 pixels")
 def _(desk: Desk) -> Words:
     rig = desk.rig()

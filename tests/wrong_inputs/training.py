@@ -42,6 +42,26 @@ def _(desk: Desk) -> Words:
     return desk.train("--run.epochs=0")
 
 
+@mistake("a gradient clipped to less than nothing", "run.clip_gradient: expected a norm above 0")
+def _(desk: Desk) -> Words:
+    return desk.train("--run.clip_gradient=-1")
+
+
+@mistake("a training set limited to nothing", "limit: expected 1 frame or more, got 0")
+def _(desk: Desk) -> Words:
+    return desk.train("--data.limit=0")
+
+
+@mistake("a negative seed", "seed: expected 0 or more, got -1")
+def _(desk: Desk) -> Words:
+    return desk.train("--seed=-1")
+
+
+@mistake("more than all of an error", "ssim_weight: expected a share from 0 to 1, got 2")
+def _(desk: Desk) -> Words:
+    return desk.train("--model.explainer.ssim_weight=2")
+
+
 @mistake("batches larger than the data", "got 8; lower batch_size or add images")
 def _(desk: Desk) -> Words:
     return desk.train("--data.batch_size=12")

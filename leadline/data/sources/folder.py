@@ -55,6 +55,7 @@ class ImageFolder(Source):
                 f"{root}: expected images in left/ and right/, in one folder or in sub-folders, "
                 "and found none; give the folder that holds them"
             )
+        _check_sides(found, cameras)
         images = {folder: [list_images(side) for side in sides] for folder, sides in found.items()}
         self._empty = [folder for folder, listed in images.items() if not any(listed)]
         if len(self._empty) == len(found):
@@ -168,13 +169,30 @@ def _is_output(folder: Path) -> bool:
 
 def _side_folders(folder: Path, camera: CameraFile | None) -> tuple[Path, ...]:
     names: tuple[tuple[str, str], ...] = _SIDE_FOLDERS
-    if camera is not None and camera.left is not None:
-        names = ((camera.left, camera.right or ""),)
+    if camera is not None and (camera.left or camera.right):
+        left, right = _SIDE_FOLDERS[0]
+        names = ((camera.left or left, camera.right or right),)
     for left, right in names:
         if (folder / left).is_dir():
-            both = bool(right) and (folder / right).is_dir()
+            both = (folder / right).is_dir()
             return (folder / left, folder / right) if both else (folder / left,)
     return ()
+
+
+def _check_sides(found: Mapping[Path, tuple[Path, ...]], cameras: _CameraFiles) -> None:
+    """A rig whose folders are misnamed must not pass for cameras of their own."""
+    for camera in {id(file): file for folder in found if (file := cameras.find(folder))}.values():
+        for side, name in (("left", camera.left), ("right", camera.right)):
+            if name is not None and not any(
+                folder / name in sides
+                for folder, sides in found.items()
+                if cameras.find(folder) is camera
+            ):
+                raise ValueError(
+                    f"{camera.path}: expected the images of the {side} camera in folders called "
+                    f"{name}, as '{side}: {name}' says, and found none below {camera.path.parent}; "
+                    "correct the name"
+                )
 
 
 def _sequence_name(root: Path, folder: Path) -> str:

@@ -42,7 +42,6 @@ BLANKS: tuple[Colour, ...] = (
 )
 BRICK_SHARE = 0.4
 BRICK_COURSE = (0.075, 0.22)
-FLAT_ROOF_SHARE = 0.25
 
 
 def choice(palette: tuple[Colour, ...], random: np.random.Generator) -> Colour:
