@@ -10,7 +10,7 @@ one folder can serve both.
 import argparse
 from pathlib import Path
 
-from small_world import Row, Trial, conditions, guesses, prepare, run_all
+from small_world import LEARNING_RATE, Row, Trial, conditions, guesses, prepare, run_all
 
 from leadline.evaluation.alignment import Alignment
 
@@ -22,6 +22,10 @@ RECIPES = {
     "soft": "depth_hints_s",
     "depth_hints_ms": "depth_hints_ms",
 }
+VIDEO = ("monodepth2_m", "monodepth2_ms")
+VIDEO_RATE = 2e-4
+"""At the rate of the others these end with one depth for all pixels: where the pose network knows
+no motion yet, large steps drive depths to where the loss has no gradient."""
 RESULTS = Path(__file__).with_name("recipes.md")
 
 
@@ -30,6 +34,10 @@ def table(rows: list[Row], metric: dict[str, float], scaled: dict[str, float]) -
         "# Does every recipe learn?",
         "",
         f"{conditions()} One seed.",
+        "",
+        f"{' and '.join(f'`{name}`' for name in VIDEO)} learn at {VIDEO_RATE:g}: at the rate of",
+        "the others they ended with one depth for all pixels (the first at the maximum, Abs Rel",
+        "0.596 after median scaling; the second at 8.7 m, 0.521).",
         "",
         "Thin: poles, signs, fences, trunks. Occluded: in the right view.",
         "",
@@ -59,7 +67,11 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2, help="runs side by side, one thread each")
     options = parser.parse_args()
     prepare(options.out)
-    rows = run_all([Trial(*names, seed=0) for names in RECIPES.items()], options.out, options.jobs)
+    trials = [
+        Trial(name, recipe, 0, VIDEO_RATE if name in VIDEO else LEARNING_RATE)
+        for name, recipe in RECIPES.items()
+    ]
+    rows = run_all(trials, options.out, options.jobs)
     median = Alignment("median")
     RESULTS.write_text(table(rows, guesses(options.out), guesses(options.out, median)))
     print(RESULTS.read_text())

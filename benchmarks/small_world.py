@@ -51,6 +51,7 @@ class Trial:
     name: str
     recipe: str
     seed: int
+    learning_rate: float = LEARNING_RATE
 
     @property
     def folder(self) -> str:
@@ -113,7 +114,7 @@ def _changes(trial: Trial) -> list[str]:
         "--data.workers=0",
         *(f"--model.predictor.init_args.{name}.init_args.weights=none" for name in networks),
         f"--model.predictor.init_args.depth.init_args.initial_depth={INITIAL_DEPTH}",
-        f"--model.optimiser.init_args.lr={LEARNING_RATE}",
+        f"--model.optimiser.init_args.lr={trial.learning_rate}",
         f"--model.schedule.init_args.step_size={STEP_SIZE}",
         *(f"--run.epochs={EPOCHS}", "--run.checkpoint_every=200", "--run.pictures_every=500"),
         "--run.loggers=[]",
