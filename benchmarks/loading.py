@@ -2,10 +2,10 @@
 
 usage: python benchmarks/loading.py [--data FOLDER] [--items 40] [--record]
 
-From 1242x375 to 640x192; CPU time on one core. Ours is counted to the end: the item, its share of a
-collated batch of four and the change of colours, which happens after collation. The ways take turns
-batch by batch, so that a busy machine slows all alike; files are in the system's cache. `--record`
-adds the tables to loading.md.
+From 1242x375 to 640x192, hints and their confidence at 1024x320; CPU time on one core. Ours is
+counted to the end: the item, its share of a collated batch of four and the change of colours, which
+happens after collation. The ways take turns batch by batch, so that a busy machine slows all alike;
+files are in the system's cache. `--record` adds the tables to loading.md.
 """
 
 import argparse
@@ -37,11 +37,20 @@ from stereo_drive import (
 from leadline.data.augment import Augmentation, apply_jitter
 from leadline.data.cache import SampleCache, fill_cache
 from leadline.data.collate import collate
+from leadline.data.confidence_files import (
+    CERTAIN,
+    confidence_path,
+    read_confidence,
+    write_confidence,
+)
 from leadline.data.dataset import DepthDataset, Extras
 from leadline.data.depth_files import read_disparity
 from leadline.data.images import load_image
 from leadline.data.sampler import Draw
 from leadline.data.sources.base import FrameId, Source
+from leadline.hints.fuse import SIXTEENTHS, fuse, identity_error
+from leadline.hints.method import PUBLISHED_SIZE
+from leadline.hints.pair import load_pair
 from leadline.types import STEREO, TARGET
 
 SIZE = (HEIGHT, WIDTH)
@@ -70,7 +79,9 @@ class Files:
 
 
 def open_files(source: Source, drive: str, hints: Path) -> Files:
-    """Hints as disparity in a PNG, ours, and as float32 depth (1, h, w), as published."""
+    """Hints as disparity in a PNG, ours, with confidence beside, and as float32 depth (1, h, w), as
+    published.
+    """
     files = Files(source, left_frames(source, drive, 20), hints)
     write_hints(source, files.frames, hints)
     for item, frame in enumerate(files.frames):
@@ -78,7 +89,20 @@ def open_files(source: Source, drive: str, hints: Path) -> Files:
         focal = plain.INTRINSICS[0][0] * disparity.shape[1]
         depth = np.where(disparity > 0, focal * plain.BASELINE / (disparity + 1e-7), 0)
         np.save(files.paths(item)[2], depth[None].astype(np.float32))
+        path = confidence_path(hints, source.hint_path(frame))
+        write_confidence(path, confidence_in(disparity, *files.paths(item)[:2]))
     return files
+
+
+def confidence_in(disparity: np.ndarray, target: Path, source: Path) -> np.ndarray:
+    """By how much the hint explains each pixel better than no motion, in 255ths: not smoothed, so
+    that no confidence should cost more to decode.
+    """
+    height, width = disparity.shape
+    pair = load_pair(target, source, (height, width))
+    error = fuse(*pair, np.rint(disparity * SIXTEENTHS).astype(np.int16)[None]).error
+    gain = np.clip(1 - error / np.maximum(identity_error(*pair), 1e-3), 0, 1)
+    return np.rint(CERTAIN * gain * (disparity > 0)).astype(np.uint8)
 
 
 def items_of(batch: int) -> range:
@@ -92,14 +116,14 @@ def published(files: Files) -> Work:
     ]
 
 
-def ours(files: Files, cache: SampleCache | None = None) -> Work:
+def ours(files: Files, cache: SampleCache | None = None, confidence: bool = False) -> Work:
     count = len(files.frames)
     dataset = DepthDataset(
         files.source,
         files.frames,
         [STEREO],
         SIZE,
-        extras=Extras(files.hints),
+        extras=Extras(files.hints, confidence),
         augmentation=Augmentation(),
         cache=cache,
     )
@@ -147,6 +171,7 @@ def parts(jpeg: Files, png: Files, cache: SampleCache) -> dict[str, float]:
     batch = collate(samples, [TARGET, STEREO])
     factors = torch.tensor([1.1, 0.9, 1.1, 0.05]).repeat(BATCH_SIZE, 1)
     hint = jpeg.hints / jpeg.source.hint_path(jpeg.frames[0])
+    confidence = confidence_path(jpeg.hints, jpeg.source.hint_path(jpeg.frames[0]))
     works: dict[str, Callable[[], object]] = {
         "plain, an image: decode JPEG (PIL)": lambda: plain.load(jpeg_path, flip=False),
         "plain, an image: decode PNG (PIL)": lambda: plain.load(png_path, flip=False),
@@ -159,6 +184,7 @@ def parts(jpeg: Files, png: Files, cache: SampleCache) -> dict[str, float]:
         "ours, an image: decode and resize PNG": lambda: load_image(png_path, SIZE, native),
         "ours, an image: from the cache": lambda: cache.image(jpeg.frames[0]),
         "ours, an item: hint": lambda: read_disparity(hint),
+        "ours, an item: its confidence": lambda: read_confidence(confidence, PUBLISHED_SIZE),
         "ours, an item: everything, from the cache": lambda: dataset[0],
         "ours, four items: collate": lambda: collate(samples, [TARGET, STEREO]),
         "ours, four items: colours of all": lambda: apply_jitter(replace(batch, jitter=factors)),
@@ -173,14 +199,18 @@ def report(data: Path, items: int) -> str:
         folder = Path(name)
         jpeg = open_files(source, JPEG_DRIVE, folder / "hints")
         png = open_files(source, PNG_DRIVE, folder / "hints")
-        fill_cache(source, folder / "cache", SIZE, hints=folder / "hints")
-        cache = SampleCache(source, folder / "cache", SIZE, folder / "hints")
+        kept = {"hints": folder / "hints", "hint_confidence": True}
+        fill_cache(source, folder / "cache", SIZE, **kept)
+        cache = SampleCache(source, folder / "cache", SIZE, **kept)
         works = {
             "published, JPEG": published(jpeg),
             "leadline, JPEG": ours(jpeg),
+            "leadline, JPEG, with confidence": ours(jpeg, confidence=True),
             "published, PNG": published(png),
             "leadline, PNG": ours(png),
+            "leadline, PNG, with confidence": ours(png, confidence=True),
             "leadline, cache": ours(jpeg, cache),
+            "leadline, cache, with confidence": ours(jpeg, cache, confidence=True),
         }
         seconds = cpu_seconds(works, -(-items // BATCH_SIZE))
         single = parts(jpeg, png, cache)

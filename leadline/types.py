@@ -100,6 +100,7 @@ class Sample:
     distance: Mapping[Offset, float] = field(default_factory=dict)
     seconds: Mapping[Offset, float] = field(default_factory=dict)
     hint: Float[Tensor, "1 h w"] | None = None
+    hint_confidence: Float[Tensor, "1 h w"] | None = None
     depth: Float[Tensor, "1 _ _"] | None = None
     loss_mask: Bool[Tensor, "1 h w"] | None = None
     jitter: Float[Tensor, "4"] | None = None
@@ -131,6 +132,10 @@ class Batch(_Record):
     """Time of the source minus time of the target; NaN where unknown."""
     hint: Float[Tensor, "b 1 h w"] | None = None
     """Proxy depth in metres, 0 = missing."""
+    hint_confidence: Float[Tensor, "b 1 h w"] | None = None
+    """How far each hint is to be trusted, in [0, 1]; 0 where there is none, or one that was filled
+    in from its neighbours.
+    """
     depth: Float[Tensor, "b 1 _ _"] | None = None
     """True depth in metres at a size of its own, 0 = none; never interpolated."""
     loss_mask: Bool[Tensor, "b 1 h w"] | None = None

@@ -68,8 +68,8 @@ def augment(
 
 
 def flipped(sample: Sample) -> Sample:
-    """The same scene in a mirror: images, hint, depth and mask are mirrored, cx becomes w - 1 -
-    cx, and every pose is conjugated with diag(-1, 1, 1, 1).
+    """The same scene in a mirror: images, hint and its confidence, depth and mask are mirrored, cx
+    becomes w - 1 - cx, and every pose is conjugated with diag(-1, 1, 1, 1).
 
     The pair is not swapped: a right source of a left target now stands on the left.
     """
@@ -79,9 +79,10 @@ def flipped(sample: Sample) -> Sample:
         images=_mirrored(sample.images),
         intrinsics=_flipped_intrinsics(sample.intrinsics, width),
         known_poses={offset: mirror_pose(pose) for offset, pose in sample.known_poses.items()},
-        hint=None if sample.hint is None else sample.hint.flip(-1),
-        depth=None if sample.depth is None else sample.depth.flip(-1),
-        loss_mask=None if sample.loss_mask is None else sample.loss_mask.flip(-1),
+        hint=_mirrored_map(sample.hint),
+        hint_confidence=_mirrored_map(sample.hint_confidence),
+        depth=_mirrored_map(sample.depth),
+        loss_mask=_mirrored_map(sample.loss_mask),
     )
 
 
@@ -92,7 +93,7 @@ def swap_and_mirror(sample: Sample) -> Sample:
         ValueError: there is more than the pair; hints, depth and other sources belong to the
             target and cannot follow it to the other camera.
     """
-    target_only = (sample.hint, sample.depth, sample.loss_mask)
+    target_only = (sample.hint, sample.hint_confidence, sample.depth, sample.loss_mask)
     if set(sample.images) != {TARGET, STEREO} or any(item is not None for item in target_only):
         offsets = ", ".join(str(offset) for offset in sample.images)
         raise ValueError(
@@ -118,6 +119,10 @@ def apply_jitter(batch: Batch) -> Batch:
     stacked = torch.cat([batch.images[offset] for offset in sources])
     coloured = jitter_colours(stacked, batch.jitter.repeat(len(sources), 1))
     return replace(batch, inputs=dict(zip(sources, coloured.chunk(len(sources)), strict=True)))
+
+
+def _mirrored_map(values: Shaped[Tensor, "1 h w"] | None) -> Shaped[Tensor, "1 h w"] | None:
+    return None if values is None else values.flip(-1)
 
 
 def _mirrored(

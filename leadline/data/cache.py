@@ -20,7 +20,8 @@ from numpy.lib.format import dtype_to_descr, write_array_header_1_0
 from rich.progress import track
 from torch import Tensor
 
-from leadline.data.hint_maps import load_hint
+from leadline.data.confidence_files import confidence_path
+from leadline.data.hint_maps import load_confidence, load_hint
 from leadline.data.images import load_image
 from leadline.data.sources.base import SIDES, FrameId, Source
 from leadline.files import atomic_path, remove_leftovers
@@ -28,7 +29,9 @@ from leadline.files import atomic_path, remove_leftovers
 FRAMES_PER_CHUNK = 256
 """94 MB at 640x192: few enough files, and little lost when a run is stopped."""
 RESIZING = "bicubic-antialias-1"
-"""Name of what `load_image` and `load_hint` do; another name makes older caches stale."""
+"""Name of what `load_image`, `load_hint` and `load_confidence` do; another name makes older caches
+stale.
+"""
 _GIGABYTE = 1e9
 
 
@@ -68,21 +71,31 @@ _Rows = dict[FrameId, tuple[Path, int]]
 
 
 class SampleCache:
-    """What `fill_cache` put into `folder`: images of `source` and hints of `hints` at `size` (h,
-    w).
+    """What `fill_cache` put into `folder`: images of `source`, hints of `hints` and, if asked for,
+    their confidence, at `size` (h, w).
 
     One `.npy` per `FRAMES_PER_CHUNK` frame numbers of a camera, memory-mapped: 8-bit pixels (n 3 h
-    w), or hints in metres (n 1 h w, float32). It is larger than the files and saves their decoding
-    (benchmarks/loading.md). A file's name holds a digest of the size, of the way of resizing, of
-    each original's length and time of change, and of what makes metres of a hint: what is stale,
-    or was removed meanwhile, is decoded instead.
+    w), hints in metres (n 1 h w, float32), or confidence in 255ths (n 1 h w, 8 bits). It is larger
+    than the files and saves their decoding (benchmarks/loading.md). A file's name holds a digest of
+    the size, of the way of resizing, of each original's length and time of change, and of what
+    makes metres of a hint: what is stale, or was removed meanwhile, is decoded instead.
     """
 
     def __init__(
-        self, source: Source, folder: Path, size: tuple[int, int], hints: Path | None = None
+        self,
+        source: Source,
+        folder: Path,
+        size: tuple[int, int],
+        hints: Path | None = None,
+        hint_confidence: bool = False,
     ) -> None:
         self._images = _rows(_chunks(source, folder, size, _image_kind(source, size)))
         self._hints: _Rows = {}
+        self._confidence: _Rows = {}
+        if hints is not None and hint_confidence:
+            self._confidence = _rows(
+                _chunks(source, folder, size, _confidence_kind(source, size, hints))
+            )
         if hints is not None:
             self._hints = _rows(_chunks(source, folder, size, _hint_kind(source, size, hints)))
 
@@ -97,6 +110,10 @@ class SampleCache:
         """The resized hint in metres, or None where the cache has none that is up to date."""
         return _row(self._hints, frame)
 
+    def hint_confidence(self, frame: FrameId) -> UInt8[Tensor, "1 h w"] | None:
+        """How far to trust the hint, in 255ths, or None where the cache does not know."""
+        return _row(self._confidence, frame)
+
 
 def fill_cache(
     source: Source,
@@ -104,9 +121,10 @@ def fill_cache(
     size: tuple[int, int],
     workers: int = 1,
     hints: Path | None = None,
+    hint_confidence: bool = False,
 ) -> Filled:
-    """Resize every whole image of `source`, and every hint in `hints`, to `size` (h, w) that
-    `folder` does not have yet.
+    """Resize every whole image of `source`, every hint in `hints` and, if wanted, its confidence to
+    `size` (h, w) that `folder` does not have yet.
 
     `workers` threads share the work. A chunk is written whole or not at all, so that a stopped
     run goes on where it was and several runs may fill one folder; what a chunk replaces is removed,
@@ -118,6 +136,8 @@ def fill_cache(
     kinds = [_image_kind(source, size)]
     if hints is not None:
         kinds.append(_hint_kind(source, size, hints))
+    if hints is not None and hint_confidence:
+        kinds.append(_confidence_kind(source, size, hints))
     chunks = [chunk for kind in kinds for chunk in _chunks(source, folder, size, kind)]
     remove_leftovers(chunk.path.parent for chunk in chunks)
     todo = [chunk for chunk in chunks if not chunk.path.is_file()]
@@ -141,10 +161,8 @@ def _image_kind(source: Source, size: tuple[int, int]) -> _Kind:
 
 
 def _hint_kind(source: Source, size: tuple[int, int], hints: Path) -> _Kind:
-    # Hints of other folders may lie in the same cache: other ways to match, for a comparison.
-    folder = hashlib.sha256(str(hints.resolve()).encode()).hexdigest()[:8]
     return _Kind(
-        prefix=f"hint_{folder}_",
+        prefix=f"hint_{_short_name(hints)}_",
         shape=(1, *size),
         dtype=np.float32,
         path=lambda frame: hints / source.hint_path(frame),
@@ -156,6 +174,25 @@ def _hint_kind(source: Source, size: tuple[int, int], hints: Path) -> _Kind:
         ),
         depends_on=lambda frame: _calibration(source, frame),
     )
+
+
+def _confidence_kind(source: Source, size: tuple[int, int], hints: Path) -> _Kind:
+    return _Kind(
+        prefix=f"confidence_{_short_name(hints)}_",
+        shape=(1, *size),
+        dtype=np.uint8,
+        path=lambda frame: confidence_path(hints, source.hint_path(frame)),
+        load=lambda frame: load_confidence(source, hints, frame, size),
+        is_there=lambda frame: (
+            (hints / source.hint_path(frame)).is_file()
+            and confidence_path(hints, source.hint_path(frame)).is_file()
+        ),
+    )
+
+
+def _short_name(hints: Path) -> str:
+    # Hints of other folders may lie in the same cache: other ways to match, for a comparison.
+    return hashlib.sha256(str(hints.resolve()).encode()).hexdigest()[:8]
 
 
 def _calibration(source: Source, frame: FrameId) -> list[object]:

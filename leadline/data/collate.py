@@ -20,7 +20,8 @@ def collate(
     """One batch of the samples, with the frames of `offsets` (by default, of any sample).
 
     A frame that a sample lacks is black, unavailable, and has the target's intrinsics (they must be
-    invertible); its pose, distance and seconds are NaN. A hint or depth that a sample lacks is 0.
+    invertible); its pose, distance and seconds are NaN. A hint, its
+    confidence or depth that a sample lacks is 0.
     `inputs` are the images themselves until `leadline.data.augment.apply_jitter` replaces them.
 
     Raises:
@@ -39,6 +40,9 @@ def collate(
         distance=_numbers(samples, offsets, lambda sample: sample.distance),
         seconds=_numbers(samples, offsets, lambda sample: sample.seconds),
         hint=_maps(samples, "hints", [sample.hint for sample in samples], 0.0),
+        hint_confidence=_maps(
+            samples, "confidence of hints", [sample.hint_confidence for sample in samples], 0.0
+        ),
         depth=_maps(samples, "depth", [sample.depth for sample in samples], 0.0),
         loss_mask=_maps(samples, "loss masks", [sample.loss_mask for sample in samples], True),
         jitter=_jitter(samples),

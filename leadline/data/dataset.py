@@ -12,7 +12,8 @@ from torch.utils.data import Dataset
 
 from leadline.data.augment import Augmentation, augment
 from leadline.data.cache import SampleCache
-from leadline.data.hint_maps import load_hint
+from leadline.data.confidence_files import CERTAIN
+from leadline.data.hint_maps import load_confidence, load_hint
 from leadline.data.images import load_image
 from leadline.data.randomness import Purpose, counted_generator
 from leadline.data.sampler import Draw
@@ -31,6 +32,8 @@ class Extras:
 
     hints: Path | None = None
     """Folder of hint files, mirroring the source; a frame without one has no hint."""
+    hint_confidence: bool = False
+    """Whether to read how far each hint is to be trusted."""
     depth: bool = False
     """Whether to read true depth, where there is some."""
 
@@ -101,6 +104,7 @@ class DepthDataset(Dataset[Sample]):
         present = {offset: frame for offset, frame in found.items() if frame is not None}
         if TARGET not in present:
             raise FileNotFoundError(f"{target}: expected an image of the source, found none")
+        hint = self._hint(target)
         moved = {offset: frame for offset, frame in present.items() if _is_in_time_only(offset)}
         return Sample(
             id=str(target),
@@ -109,7 +113,8 @@ class DepthDataset(Dataset[Sample]):
             known_poses=self._known_poses(target, present),
             distance={offset: self.source.distance(target, f) for offset, f in moved.items()},
             seconds={offset: self.source.seconds(target, f) for offset, f in moved.items()},
-            hint=self._hint(target),
+            hint=hint,
+            hint_confidence=self._hint_confidence(target, hint),
             depth=self._depth(target),
         )
 
@@ -151,6 +156,17 @@ class DepthDataset(Dataset[Sample]):
         if cached is not None:
             return cached
         return load_hint(self.source, self.extras.hints, target, self.reading_size)
+
+    def _hint_confidence(
+        self, target: FrameId, hint: Float[Tensor, "1 h w"] | None
+    ) -> Float[Tensor, "1 h w"] | None:
+        if self.extras.hints is None or hint is None or not self.extras.hint_confidence:
+            return None
+        stored = self.cache.hint_confidence(target) if self.cache is not None else None
+        if stored is None:
+            stored = load_confidence(self.source, self.extras.hints, target, self.reading_size)
+        # Whatever a file says, of a missing hint nothing is certain.
+        return None if stored is None else (stored * (hint > 0)) / CERTAIN
 
     def _depth(self, target: FrameId) -> Float[Tensor, "1 h w"] | None:
         depth = self.source.true_depth(target) if self.extras.depth else None

@@ -9,12 +9,11 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import cv2
 import numpy as np
 from jaxtyping import Float, Float32, Float64, UInt16
-from PIL import Image, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
-from leadline.data.images import decoded
+from leadline.data.png_files import PNG_END, read_png, write_png
 from leadline.files import atomic_path
 
 DISPARITY_STEPS_PER_PIXEL = 256
@@ -28,12 +27,6 @@ MOST_STEPS = np.iinfo(np.uint16).max
 DEPTH_SUFFIXES = (".npy", ".npz", ".png")
 KNOWN_ARRAYS = ("velodyne_depth", "depth")
 """What is taken from an `.npz`, in this order; else its first array."""
-PNG_END = b"IEND\xaeB`\x82"
-"""The last eight bytes of a complete PNG; some programs append notes of their own."""
-_TAIL = 4096
-# Run lengths and Huffman codes: disparity from a matcher hardly repeats itself, so that searching
-# for matches costs up to fifty times the time and saves nothing (benchmarks/hints.md).
-_PNG_COMPRESSION = {"compress_level": 1, "compress_type": 3}
 
 
 def write_disparity(
@@ -48,7 +41,7 @@ def write_disparity(
         ValueError: the map holds NaN, infinity or a negative value.
     """
     steps, beyond = _to_steps(path, disparity, DISPARITY_STEPS_PER_PIXEL, "disparity")
-    _write_png(path, steps, settings)
+    write_png(path, steps, settings)
     return beyond
 
 
@@ -59,7 +52,7 @@ def read_disparity(path: Path) -> Float32[np.ndarray, "h w"]:
         FileNotFoundError: there is no such file.
         ValueError: the file is damaged or is no 16-bit PNG of one channel.
     """
-    return _read_png(path).astype(np.float32) / DISPARITY_STEPS_PER_PIXEL
+    return _read_steps(path).astype(np.float32) / DISPARITY_STEPS_PER_PIXEL
 
 
 def read_settings(path: Path) -> dict[str, str]:
@@ -112,7 +105,7 @@ def write_depth(path: Path, depth: Float[np.ndarray, "h w"], divide: float = MIL
     suffix = _depth_suffix(path)
     if suffix == ".png":
         steps, beyond = _to_steps(path, depth, divide, "depth")
-        _write_png(path, steps, {"divide": f"{divide:g}"})
+        write_png(path, steps, {"divide": f"{divide:g}"})
         return beyond
     _check_values(path, depth, "depth")
     with atomic_path(path) as temporary:
@@ -150,7 +143,7 @@ def load_depth(
             or is a PNG whose `divide` nobody knows, or which records another one.
     """
     if _depth_suffix(path) == ".png":
-        steps = _read_png(path)
+        steps = _read_steps(path)
         return steps.astype(np.float64) / _divide(path, divide, assumed)
     depth = _without_single_axes(_load_array(path))
     if depth.ndim != 2 or depth.size == 0:
@@ -226,23 +219,8 @@ def _to_steps(
     return np.where(beyond, 0, steps).astype(np.uint16), int(beyond.sum())
 
 
-def _write_png(path: Path, steps: UInt16[np.ndarray, "h w"], settings: Mapping[str, str]) -> None:
-    text = PngImagePlugin.PngInfo()
-    for key, value in settings.items():
-        text.add_text(key, value)
-    with atomic_path(path) as temporary:
-        Image.fromarray(steps).save(temporary, format="PNG", pnginfo=text, **_PNG_COMPRESSION)
-
-
-def _read_png(path: Path) -> UInt16[np.ndarray, "h w"]:
-    data = path.read_bytes()
-    complete = PNG_END in data[-_TAIL:]
-    steps = decoded(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if complete else None
-    if steps is None:
-        raise ValueError(
-            f"{path}: damaged, truncated or no PNG; write the file anew (a hint by the same "
-            "`leadline hints` again)"
-        )
+def _read_steps(path: Path) -> UInt16[np.ndarray, "h w"]:
+    steps = read_png(path)
     if steps.dtype != np.uint16 or steps.ndim != 2:
         raise ValueError(
             f"{path}: expected a 16-bit PNG of one channel, got {steps.dtype} of shape "

@@ -1,4 +1,6 @@
-"""A folder of hints as training sees it: samples in metres, what is missing, how it was made."""
+"""A folder of hints as training sees it: samples in metres, how far to trust them, what is missing,
+how it was made.
+"""
 
 import os
 from collections.abc import Iterator
@@ -6,10 +8,12 @@ from itertools import islice
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from leadline.data.confidence_files import CONFIDENCE_FOLDER, confidence_path, read_confidence
 from leadline.data.depth_files import read_disparity, read_settings
+from leadline.data.png_files import png_size
 from leadline.data.sources.base import FrameId, Source
 from leadline.data.sparse import resize_nearest
 from leadline.geometry.depth import disparity_to_depth
@@ -46,6 +50,22 @@ def load_hint(
     return disparity_to_depth(resized, focal, baseline)[None]
 
 
+def load_confidence(
+    source: Source, folder: Path, target: FrameId, size: tuple[int, int]
+) -> UInt8[Tensor, "1 h w"] | None:
+    """How far to trust the hint in `folder`, in 255ths, at `size` (h, w); None without a file.
+
+    Raises:
+        ValueError: the file is damaged, or is not of its hint's size.
+    """
+    hint = source.hint_path(target)
+    path = confidence_path(folder, hint)
+    if not path.is_file():
+        return None
+    confidence = read_confidence(path, png_size(folder / hint))
+    return torch.from_numpy(resize_nearest(confidence, size))[None]
+
+
 def absent_hint(path: Path) -> str:
     """What to say of a hint that is not there: its file, and a `.npy` found in its place."""
     other = path.with_suffix(".npy")
@@ -77,6 +97,6 @@ def hints_description(folder: Path) -> str | None:
 def _pngs(folder: Path) -> Iterator[Path]:
     # In an order that does not depend on the machine, without listing the whole tree first.
     for place, inner, names in os.walk(folder):
-        inner.sort()
+        inner[:] = sorted(name for name in inner if name != CONFIDENCE_FOLDER)
         whole = (name for name in sorted(names) if not name.startswith("."))
         yield from (Path(place, name) for name in whole if name.endswith(".png"))

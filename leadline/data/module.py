@@ -44,6 +44,8 @@ class DepthData(LightningDataModule):
         val_share: share of each sequence to hold out, one block at its end.
         neighbours: whether a target needs every frame of `frames`, or one source suffices.
         hints: folder of hint files; every target must have one.
+        hint_confidence: batches hold how far each hint is to be trusted; every hint must have a
+            file that says it.
         train_depth: targets must have true depth, and training batches hold it.
         train_distance: targets must have a known speed.
         val_depth: validation batches hold true depth, where there is some.
@@ -73,6 +75,7 @@ class DepthData(LightningDataModule):
         val_share: float = 0.1,
         neighbours: Neighbours = "required",
         hints: Path | None = None,
+        hint_confidence: bool = False,
         train_depth: bool = False,
         train_distance: bool = False,
         val_depth: bool = True,
@@ -101,6 +104,7 @@ class DepthData(LightningDataModule):
             depth=train_depth,
             distance=train_distance,
             hints=hints,
+            hint_confidence=hint_confidence,
         )
         self.val_depth = val_depth
         self.reading_size = (math.ceil(height * zoom), math.ceil(width * zoom))
@@ -120,7 +124,12 @@ class DepthData(LightningDataModule):
         if self.cache is not None:
             workers = max(self.workers, 1)
             filled = fill_cache(
-                self.source, self.cache, self.reading_size, workers, self.needs.hints
+                self.source,
+                self.cache,
+                self.reading_size,
+                workers,
+                self.needs.hints,
+                self.needs.hint_confidence,
             )
             print(f"cache: {filled.written} files resized, {filled.kept} were there already")
 
@@ -137,7 +146,13 @@ class DepthData(LightningDataModule):
         self._train = replace(chosen, frames=chosen.frames[: self.limit])
         self._val = select(self.source, val, self.needs)
         if self.cache is not None:
-            self._images = SampleCache(self.source, self.cache, self.reading_size, self.needs.hints)
+            self._images = SampleCache(
+                self.source,
+                self.cache,
+                self.reading_size,
+                self.needs.hints,
+                self.needs.hint_confidence,
+            )
         _print_once(self.report())
         if not self._train.frames:
             counts = self._train.reasons() + Counter({"too near to validation": self._between})
@@ -260,7 +275,7 @@ class DepthData(LightningDataModule):
             frames,
             self.offsets,
             self.size,
-            extras=Extras(self.needs.hints, depth),
+            extras=Extras(self.needs.hints, self.needs.hint_confidence, depth=depth),
             augmentation=augmentation,
             reading_size=reading_size,
             cache=self._images if reading_size == self.reading_size else None,
@@ -304,6 +319,11 @@ class DepthData(LightningDataModule):
         if hints is not None and not hints.is_dir():
             raise FileNotFoundError(
                 f"{hints}: expected a folder of hints, found none; `leadline hints` makes them"
+            )
+        if self.needs.hint_confidence and hints is None:
+            raise ValueError(
+                "hint_confidence: expected hints to be confident of, got none; make them "
+                "(`leadline hints`) and give `--hints FOLDER`"
             )
         pair_only = set(self.offsets) == {TARGET, STEREO} and hints is None
         if self.augmentation.flip == "swap" and (self.needs.depth or not pair_only):

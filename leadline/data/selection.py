@@ -6,6 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from leadline.data.confidence_files import (
+    absent_confidence,
+    confidence_path,
+    of_another_size,
+)
 from leadline.data.hint_maps import absent_hint
 from leadline.data.images import image_size
 from leadline.data.sources.base import FrameId, Source
@@ -29,6 +34,8 @@ class Needs:
     """Metres travelled to each temporal source."""
     hints: Path | None = None
     """Folder in which each target must have a hint."""
+    hint_confidence: bool = False
+    """Whether each hint must have a confidence beside it."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +74,8 @@ class Selection:
 def select(source: Source, frames: Iterable[FrameId], needs: Needs) -> Selection:
     """The frames that have what is needed; the others are counted by reason.
 
-    Every image and hint that will be read is looked at here by its head and its last bytes, so that
-    a damaged one is found now and not in the third epoch.
+    Every image, hint and confidence that will be read is looked at here by its head and its last
+    bytes, so that a damaged one is found now and not in the third epoch.
     """
     checks = _Checks(source, needs)
     kept: list[FrameId] = []
@@ -156,6 +163,21 @@ class _Checks:
                 return "unreadable hint", damage
             if self._source.baseline(frame.sequence) is None:
                 return "a hint but no baseline", ""
+            if self._needs.hint_confidence:
+                return self._bad_confidence(self._needs.hints, frame)
+        return None
+
+    def _bad_confidence(self, hints: Path, frame: FrameId) -> tuple[str, str] | None:
+        hint = self._source.hint_path(frame)
+        path = confidence_path(hints, hint)
+        if not path.is_file():
+            return "no confidence", absent_confidence(path)
+        try:
+            size, expected = image_size(path), image_size(hints / hint)
+        except (ValueError, OSError) as error:
+            return "unreadable confidence", str(error)
+        if size != expected:
+            return "confidence of another size than its hint", of_another_size(path, size, expected)
         return None
 
     def _lacks_distance(self, frame: FrameId) -> bool:

@@ -74,6 +74,7 @@ def show_window(sample: Sample, window: Window, size: tuple[int, int]) -> Sample
         intrinsics=intrinsics or None,
         zoom=sample.zoom * whole[1] / window.width,
         hint=_shown(sample.hint, window, size, resize_nearest),
+        hint_confidence=_shown(sample.hint_confidence, window, size, resize_nearest),
         depth=_shown(sample.depth, window, size, scatter_depth),
         loss_mask=_shown(sample.loss_mask, window, size, resize_nearest),
     )

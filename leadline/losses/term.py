@@ -10,13 +10,22 @@ from torch import Tensor, nn
 
 from leadline.types import LossValue, Scene
 
-Need = Literal["predicted", "identity", "hint", "proxy", "uncertainty", "explainability", "depth"]
+Need = Literal[
+    "predicted",
+    "identity",
+    "hint",
+    "proxy",
+    "confidence",
+    "uncertainty",
+    "explainability",
+    "depth",
+]
 """What a term may look at beside the predicted depth: `hint` is how well the hint explains the
-target, `proxy` the hint itself."""
+target, `proxy` the hint itself, `confidence` how far it is to be trusted."""
 
 KEPT, BELIEVED = "kept", "believed"
 """What terms call their maps `{name}_{scale}` of the pixels at which the photometric error counts,
-and of those at which the hint does."""
+and of those at which the hint does: yes or no, or with which weight."""
 
 
 class Term(nn.Module):
@@ -119,6 +128,8 @@ SUPPLIERS: Mapping[Need, str] = {
     "identity": "give `frames:` at least one source beside 0",
     "proxy": _HINTS,
     "hint": _HINTS,
+    "confidence": "make hints with confidence (`leadline hints`), give `--hints FOLDER`, and "
+    "`hint_confidence: true` in `data:`",
     "uncertainty": "give the depth network `uncertainty: true`",
     "explainability": "give the depth network an explainability head, one channel per source",
     "depth": "the data set has no true depth to train on",

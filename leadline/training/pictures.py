@@ -25,6 +25,7 @@ NOTHING, TEACHERS = (30, 30, 30), {KEPT: (38, 94, 168), BELIEVED: (245, 166, 35)
 """Colours of a pixel that teaches nothing, and of what teaches it: photometric error, hint. Where
 both do, it is the hint's."""
 TEACHERS_CAPTION = "taught by: picture blue, hint orange"
+CONFIDENCE_CAPTION = "confidence of the hint, white 1"
 LEAST_WIDTH = 320
 """Pixels of a picture on the sheet, so that captions fit."""
 
@@ -36,16 +37,17 @@ def picture_of(image: Float[Tensor, "3 h w"]) -> Picture:
 
 def picture_of_teachers(parts: Mapping[str, LossValue], scale: int, index: int) -> Picture | None:
     """What teaches each pixel of one sample, in the colours of `TEACHERS`, as the terms themselves
-    say it; None where none of them chooses among pixels.
+    say it, a colour as strong as its weight; None where none of them chooses among pixels.
     """
     picture = None
     for kind, colour in TEACHERS.items():
         name = f"{kind}_{scale}"
         for chosen in (part.maps[name] for part in parts.values() if name in part.maps):
             if picture is None:
-                picture = np.full((*chosen.shape[-2:], 3), NOTHING, np.uint8)
-            picture[chosen[index, 0].cpu().numpy()] = colour
-    return picture
+                picture = np.full((*chosen.shape[-2:], 3), NOTHING, np.float32)
+            share = chosen[index, 0].float().cpu().numpy()[..., None]
+            picture += share * (np.array(colour, np.float32) - picture)
+    return None if picture is None else np.rint(picture).astype(np.uint8)
 
 
 def scene_sheet(
@@ -79,6 +81,9 @@ def scene_sheet(
         cells[TEACHERS_CAPTION] = teachers
     if batch.hint is not None:
         cells["hint"] = colour_depth(batch.hint[index, 0].cpu().numpy())
+    if batch.hint_confidence is not None:
+        confidence = batch.hint_confidence[index].expand(3, -1, -1)
+        cells[CONFIDENCE_CAPTION] = picture_of(confidence)
     return montage(
         list(cells.values()), list(cells), columns=2, width=max(batch.size[1], LEAST_WIDTH)
     )

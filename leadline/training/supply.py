@@ -14,6 +14,8 @@ def supplied_by_data(data: DepthData) -> frozenset[Need]:
         found |= {"predicted", "identity"}
     if data.needs.hints is not None and STEREO in data.offsets:
         found |= {"hint", "proxy"}
+        if data.needs.hint_confidence:
+            found.add("confidence")
     if data.needs.depth:
         found.add("depth")
     return frozenset(found)

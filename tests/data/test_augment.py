@@ -41,6 +41,7 @@ def random_sample(seed: int, size: tuple[int, int] = (10, 14), video: bool = Tru
     }
     maps = {
         "hint": 2 + rand(1, *size),
+        "hint_confidence": rand(1, *size),
         "depth": 2 + rand(1, *size),
         "loss_mask": rand(1, *size) > 0.5,
     }
@@ -60,7 +61,7 @@ def assert_equal(first: Sample, second: Sample) -> None:
         assert one.keys() == other.keys()
         for offset in one:
             torch.testing.assert_close(one[offset], other[offset])
-    for name in ("hint", "depth", "loss_mask"):
+    for name in ("hint", "hint_confidence", "depth", "loss_mask"):
         if getattr(first, name) is not None:
             assert torch.equal(getattr(first, name), getattr(second, name))
 
@@ -70,6 +71,13 @@ def test_flipping_twice_is_nothing(seed: int) -> None:
     sample = random_sample(seed)
     assert_equal(flipped(flipped(sample)), sample)
     assert not torch.equal(flipped(sample).images[TARGET], sample.images[TARGET])
+
+
+@given(seed=st.integers(0, 1000))
+def test_confidence_is_mirrored_with_its_hint(seed: int) -> None:
+    sample = random_sample(seed)
+    assert torch.equal(flipped(sample).hint_confidence, sample.hint_confidence.flip(-1))
+    assert torch.equal(flipped(sample).hint, sample.hint.flip(-1))
 
 
 def warp(sample: Sample, offset: Offset) -> tuple[Tensor, Tensor]:

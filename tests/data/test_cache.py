@@ -20,6 +20,7 @@ from leftovers import leave_half_a_file
 
 from leadline.data import cache as cache_module
 from leadline.data.cache import Filled, SampleCache, fill_cache
+from leadline.data.confidence_files import confidence_path, write_confidence
 from leadline.data.dataset import DepthDataset, Extras
 from leadline.data.depth_files import write_disparity
 from leadline.data.hint_maps import load_hint
@@ -90,6 +91,57 @@ def test_hints_come_from_the_cache_bit_for_bit(source: KittiRaw, tmp_path: Path)
     for item, hint in enumerate(expected):
         if hint is not None:
             assert torch.equal(with_cache[item].hint, hint)
+
+
+def confidence_of(source: KittiRaw, hints: Path, seed: int = 0) -> Path:
+    """Confidence beside the hints of `hints_of`; the first is 0 throughout."""
+    random = np.random.default_rng(seed)
+    for index, frame in enumerate([f for f in source.frames if f.camera == 0][:-1]):
+        levels = random.integers(0, 256, (6, 20)) * (index > 0)
+        path = confidence_path(hints, source.hint_path(frame))
+        write_confidence(path, levels.astype(np.uint8))
+    return hints
+
+
+def test_confidence_comes_from_the_cache_bit_for_bit(source: KittiRaw, tmp_path: Path) -> None:
+    hints = confidence_of(source, hints_of(source, tmp_path / "h"))
+    extras = Extras(hints, hint_confidence=True)
+    without = DepthDataset(source, source.frames, (STEREO,), HALF, extras=extras)
+    expected = [without[item].hint_confidence for item in range(len(without))]
+    assert sum(confidence is not None for confidence in expected) == 3
+    fill_cache(source, tmp_path / "c", HALF, hints=hints, hint_confidence=True)
+    cache = SampleCache(source, tmp_path / "c", HALF, hints, hint_confidence=True)
+    with_cache = DepthDataset(source, source.frames, (STEREO,), HALF, extras=extras, cache=cache)
+    for item, confidence in enumerate(expected):
+        if confidence is not None:
+            assert torch.equal(with_cache[item].hint_confidence, confidence)
+    stored = cache.hint_confidence(source.frames[2])
+    assert stored is not None
+    assert stored.dtype == torch.uint8
+    # Where the cache is used, the files need not be.
+    confidence_path(hints, source.hint_path(source.frames[2])).write_bytes(b"")
+    assert torch.equal(with_cache[2].hint_confidence, expected[2])
+
+
+def test_a_cache_without_confidence_lacks_it_only_where_it_is_wanted(
+    source: KittiRaw, tmp_path: Path
+) -> None:
+    hints, frame = confidence_of(source, hints_of(source, tmp_path / "h")), source.frames[2]
+    assert fill_cache(source, tmp_path / "c", HALF, hints=hints) == Filled(written=11, kept=0)
+    assert SampleCache(source, tmp_path / "c", HALF, hints).hint(frame) is not None
+    lacking = SampleCache(source, tmp_path / "c", HALF, hints, hint_confidence=True)
+    assert lacking.hint(frame) is not None
+    assert lacking.hint_confidence(frame) is None
+    wanted = {"hints": hints, "hint_confidence": True}
+    assert fill_cache(source, tmp_path / "c", HALF, **wanted) == Filled(written=3, kept=11)
+    assert fill_cache(source, tmp_path / "c", HALF, hints=hints) == Filled(written=0, kept=11)
+    # Another confidence beside the same hints makes nothing but itself stale.
+    confidence_of(source, hints, seed=1)
+    stale = SampleCache(source, tmp_path / "c", HALF, **wanted)
+    assert stale.hint_confidence(frame) is None
+    assert stale.hint(frame) is not None
+    assert fill_cache(source, tmp_path / "c", HALF, **wanted).kept == 11
+    assert len(list((tmp_path / "c").rglob("confidence_*.npy"))) == 2
 
 
 def test_changed_hints_are_stale_and_those_of_other_folders_stay(

@@ -29,7 +29,14 @@ def test_images_are_floats_from_zero_to_one() -> None:
     assert batch.unit == 5.4
     assert batch.seeds is not None
     assert batch.seeds.tolist() == [2**63 - 1] * 2
-    assert batch.jitter is batch.hint is batch.depth is batch.loss_mask is None
+    assert (
+        batch.jitter
+        is batch.hint
+        is batch.hint_confidence
+        is batch.depth
+        is batch.loss_mask
+        is None
+    )
 
 
 def test_a_missing_neighbour_is_absent_and_never_a_copy() -> None:
@@ -67,12 +74,13 @@ def test_gaps_in_maps_and_jitter() -> None:
     full = replace(
         bare,
         hint=torch.full((1, 4, 6), 3.0),
+        hint_confidence=torch.full((1, 4, 6), 0.5),
         depth=torch.full((1, 8, 12), 2.0),
         loss_mask=torch.zeros(1, 4, 6, dtype=torch.bool),
         jitter=torch.tensor([0.8, 1.0, 1.0, 0.1]),
     )
     batch = collate([bare, full])
-    for maps, value in ((batch.hint, 3), (batch.depth, 2)):
+    for maps, value in ((batch.hint, 3), (batch.hint_confidence, 0.5), (batch.depth, 2)):
         assert maps is not None
         assert (maps[0] == 0).all()
         assert (maps[1] == value).all()

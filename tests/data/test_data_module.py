@@ -19,6 +19,7 @@ from data.tiny_trees import (
 from jsonargparse import ArgumentParser
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from leadline.data.confidence_files import confidence_path, write_confidence
 from leadline.data.depth_files import write_disparity
 from leadline.data.module import DepthData
 from leadline.data.sources.folder import ImageFolder
@@ -207,6 +208,31 @@ def test_hints_and_depth_reach_the_batch(source: KittiRaw, tmp_path: Path) -> No
     assert next(iter(ready(source, train_depth=True).train_dataloader())).depth is not None
 
 
+@pytest.mark.parametrize("cached", [False, True])
+def test_confidence_reaches_the_batch_if_asked_for(
+    source: KittiRaw, tmp_path: Path, cached: bool
+) -> None:
+    hints = tmp_path / "hints"
+    for frame in source.frames:
+        path = source.hint_path(frame)
+        disparity = np.full((12, 32), 2 + frame.index, np.float32)
+        disparity[:, :5] = 0
+        write_disparity(hints / path, disparity, {})
+        write_confidence(
+            confidence_path(hints, path), np.full((12, 32), 51 + 17 * (frame.index % 9), np.uint8)
+        )
+    cache = {"cache": tmp_path / "cache"} if cached else {}
+    data = ready(source, hints=hints, hint_confidence=True, flip="none", **cache)
+    batches = [*data.train_dataloader(), *data.val_dataloader()]
+    for batch in batches:
+        assert (batch.hint_confidence[..., :5] == 0).all()
+        for name, confidence in zip(batch.ids, batch.hint_confidence[..., 5:], strict=True):
+            expected = (51 + 17 * (int(name.split()[1]) % 9)) / 255
+            torch.testing.assert_close(confidence, torch.full_like(confidence, expected))
+    plain = ready(source, hints=hints, flip="none", **cache)
+    assert next(iter(plain.train_dataloader())).hint_confidence is None
+
+
 def test_a_neighbour_may_be_absent(source: KittiRaw) -> None:
     data = ready(source, frames=[0, -1, 1, "stereo"], neighbours="optional", val_share=0)
     assert len(data.train_selection.frames) == 40
@@ -240,6 +266,7 @@ def test_what_was_skipped_is_printed_once(source: KittiRaw, capsys: Any) -> None
         ({"height": 0}, ValueError, "expected positive height, width and batch_size"),
         ({"unit": -1.0}, ValueError, "unit: expected metres per network unit, got -1"),
         ({"hints": Path("absent")}, FileNotFoundError, "absent: expected a folder of hints"),
+        ({"hint_confidence": True}, ValueError, "hint_confidence: expected hints to be confident"),
         ({"flip": "swap", "frames": [0, 1]}, ValueError, "flip 'swap' expects frames"),
         ({"flip": "swap", "train_depth": True}, ValueError, "flip 'swap' expects frames"),
         ({"frames": [0, "left"]}, ValueError, "frames: expected whole numbers or 'stereo'"),

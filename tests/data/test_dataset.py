@@ -22,6 +22,7 @@ from data.tiny_trees import (
 )
 
 from leadline.data.augment import Augmentation, flipped
+from leadline.data.confidence_files import confidence_path, write_confidence
 from leadline.data.dataset import DepthDataset, Extras
 from leadline.data.depth_files import write_disparity
 from leadline.data.images import load_image
@@ -117,6 +118,28 @@ def test_hints_of_a_folder(tmp_path: Path) -> None:
     hint = dataset[0].hint
     assert hint is not None
     assert hint.max() == pytest.approx(FOCAL * 4 / 64 * BASELINE / 0.25)
+
+
+def test_of_a_missing_hint_nothing_is_certain(tmp_path: Path) -> None:
+    source = ImageFolder(write_rig(tmp_path / "rig"))
+    frame, hints = FrameId(".", 1), tmp_path / "hints"
+    disparity = np.array([[0, 1.0], [2.0, 0]], np.float32)
+    write_disparity(hints / source.hint_path(frame), disparity, {})
+    path = confidence_path(hints, source.hint_path(frame))
+    write_confidence(path, np.array([[255, 255], [51, 0]], np.uint8))
+
+    def confidence(extras: Extras) -> torch.Tensor | None:
+        return DepthDataset(source, [frame], (STEREO,), (2, 2), extras=extras)[0].hint_confidence
+
+    found = confidence(Extras(hints, hint_confidence=True))
+    torch.testing.assert_close(found, torch.tensor([[[0, 1.0], [0.2, 0]]]))
+    path.write_bytes(b"damaged")
+    with pytest.raises(ValueError, match="damaged"):
+        confidence(Extras(hints, hint_confidence=True))
+    # What nobody asks for is not read.
+    assert confidence(Extras(hints)) is None
+    path.unlink()
+    assert confidence(Extras(hints, hint_confidence=True)) is None
 
 
 def test_a_hint_without_a_camera_is_an_error(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from data.tiny_trees import DATE, SEQUENCE, cut_short, write_drive, write_kitti, write_sweep
 
+from leadline.data.confidence_files import confidence_path, write_confidence
 from leadline.data.depth_files import write_disparity
 from leadline.data.selection import Needs, select
 from leadline.data.sources.base import FrameId
@@ -60,6 +61,29 @@ def test_damaged_hints_are_found_before_training(source: KittiRaw, tmp_path: Pat
     selection = select(source, source.frames, Needs(hints=hints))
     assert selection.reasons() == {"unreadable hint": 1}
     assert str(source.hint_path(source.frames[3])) in str(selection)
+
+
+def test_confidence_is_looked_for_only_if_needed(source: KittiRaw, tmp_path: Path) -> None:
+    hints = tmp_path / "hints"
+    paths = [confidence_path(hints, source.hint_path(frame)) for frame in source.frames]
+    for frame, path in zip(source.frames, paths, strict=True):
+        write_disparity(hints / source.hint_path(frame), np.ones((8, 9), np.float32), {})
+        write_confidence(path, np.ones((8, 9), np.uint8))
+    needs = Needs(hints=hints, hint_confidence=True)
+    assert len(select(source, source.frames, needs).frames) == 8
+    for path in paths[:2]:
+        path.unlink()
+    cut_short(paths[3])
+    write_confidence(paths[4], np.ones((9, 8), np.uint8))
+    selection = select(source, source.frames, needs)
+    assert selection.reasons() == {
+        "no confidence": 2,
+        "unreadable confidence": 1,
+        "confidence of another size than its hint": 1,
+    }
+    assert f"{paths[0]}: expected the confidence of a hint, found none" in str(selection)
+    assert f"{paths[4]}: expected 9x8 pixels as the hint has, got 8x9" in str(selection)
+    assert len(select(source, source.frames, Needs(hints=hints)).frames) == 8
 
 
 def test_calibration_is_needed_or_not(tmp_path: Path) -> None:

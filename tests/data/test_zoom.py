@@ -1,5 +1,6 @@
 """A part of the scene shown larger: pixels, maps and cameras still tell of one world in metres."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +107,16 @@ def test_maps_stay_under_their_pixels(row: int, column: int) -> None:
     assert shown.depth.count_nonzero() == 16
     assert place[shown.depth > 0].all()
     assert set(shown.depth.unique().tolist()) == {0.0, 7.0}
+
+
+@given(window=windows())
+def test_confidence_moves_with_its_hint(window: Window) -> None:
+    """A confidence that is a function of the hint still is the same one."""
+    sample = random_sample(0, OLD)
+    sample = replace(sample, hint_confidence=1 / sample.hint)
+    shown = show_window(sample, window, NEW)
+    assert shown.hint_confidence.shape == (1, *NEW)
+    assert torch.equal(shown.hint_confidence, 1 / shown.hint)
 
 
 def test_windows_are_everywhere_and_of_every_scale() -> None:

@@ -81,6 +81,36 @@ def test_the_sheet_shows_who_taught(terms: tuple[Term, ...]) -> None:
     assert seen == {KEPT: PLAIN in terms, BELIEVED: EVERYWHERE in terms}
 
 
+def test_a_weighted_hint_is_as_strong_as_its_weight() -> None:
+    batch = half_hinted()
+    confidence = torch.full((1, 1, 32, 64), 0.4)
+    confidence[..., :8], confidence[..., 32:] = 1, 0
+    batch = replace(batch, hint_confidence=confidence)
+    weighted = ProxySupervision(believe="everywhere", weighting="confidence")
+    errors = Explainer()(batch, predictions_of(batch, 14.0), {"predicted"})
+    for terms, below in (((weighted,), NOTHING), ((PLAIN, weighted), TEACHERS[KEPT])):
+        objective = Objective({f"term {n}": Weighted(term) for n, term in enumerate(terms)})
+        _, parts = objective(Scene(batch, predictions_of(batch, 14.0), errors))
+        picture = picture_of_teachers(parts, 0, 0)
+        assert picture is not None
+        mixed = [round(0.6 * a + 0.4 * b) for a, b in zip(below, TEACHERS[BELIEVED], strict=True)]
+        assert (picture[:, :8] == TEACHERS[BELIEVED]).all()
+        assert (picture[:, 8:32] == mixed).all()
+        assert (picture[:, 32:] == below).all()
+
+
+def test_the_sheet_shows_confidence_where_there_is_one() -> None:
+    batch = half_hinted()
+    objective, predictions = Objective({"term": Weighted(PLAIN)}), predictions_of(batch, 14.0)
+    plain = scene_sheet(batch, predictions, Explainer(), objective)
+    batch = replace(batch, hint_confidence=torch.full((1, 1, 32, 64), 0.6))
+    sheet = scene_sheet(batch, predictions, Explainer(), objective)
+    grey = np.array([153, 153, 153])
+    shown = (sheet == grey).all(-1).sum() - (plain == grey).all(-1).sum()
+    assert sheet.shape[0] >= plain.shape[0]
+    assert shown > 0.9 * (320 * 160)
+
+
 def test_where_no_term_chooses_among_pixels_there_is_nothing_to_draw() -> None:
     batch = half_hinted()
     logits = {0: torch.zeros(1, 2, 32, 64)}

@@ -17,6 +17,8 @@ PUBLISHED: dict[str, tuple[Any, ...]] = {
     "depth_hints_s_1024x320": ([0, "stereo"], 320, 1024, 6, 1e-4, 20, 5, None, True),
     "depth_hints_ms_1024x320": ([0, -1, 1, "stereo"], 320, 1024, 6, 1e-4, 20, 5, None, True),
 }
+OURS = {"depth_hints_s_confidence": ("depth_hints_s", {"weighting": "confidence"})}
+"""Recipes of our own: what each is beside the published one, and what its hint term says more."""
 SECOND_STAGES = ("monodepth2_m", "monodepth2_s", "monodepth2_ms")
 OBJECTIVE = {
     False: {"reduction": "min", "automask": True, "average_over": "pixels"},
@@ -55,6 +57,18 @@ def test_published_constants(name: str) -> None:
         proxy = objective["hint"]["term"]["init_args"]
         assert proxy == {"believe": "hint_wins", "residual": "log_l1", "automask": True}
         assert "weight" not in objective["hint"]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_ours_are_the_published_ones_but_for_what_is_ours(name: str) -> None:
+    published, more = OURS[name]
+    ours, theirs = recipe(name), recipe(published)
+    assert ours["model"]["objective"]["hint"]["term"]["init_args"].items() >= more.items()
+    for key in more:
+        del ours["model"]["objective"]["hint"]["term"]["init_args"][key]
+    assert ours["data"].pop("hint_confidence") is True
+    assert ours == theirs
+    assert "a recipe of ours" in recipe_text(name).splitlines()[0]
 
 
 @pytest.mark.parametrize("name", SECOND_STAGES)

@@ -37,9 +37,9 @@ def built(name: str) -> DepthTraining:
     return model
 
 
-def batch_for(frames: list[Any]) -> Batch:
-    """A batch as the recipe's frames ask for: the stereo pose known, motion unknown."""
-    sources = tuple(Offset.parse(frame) for frame in frames if frame != 0)
+def batch_for(data: dict[str, Any]) -> Batch:
+    """A batch as the recipe's data ask for: the stereo pose known, motion unknown."""
+    sources = tuple(Offset.parse(frame) for frame in data["frames"] if frame != 0)
     batch = plane_batch(size=(64, 96), sources=(STEREO, NEXT))
     assert batch.intrinsics is not None
     look = {offset: STEREO if offset == STEREO else NEXT for offset in sources}
@@ -53,6 +53,7 @@ def batch_for(frames: list[Any]) -> Batch:
         intrinsics=dict.fromkeys(images, batch.intrinsics[target]),
         known_poses={o: batch.known_poses[o] for o in sources if o == STEREO},
         hint=batch.hint if STEREO in sources else None,
+        hint_confidence=torch.rand(2, 1, 64, 96) if data.get("hint_confidence") else None,
     )
 
 
@@ -61,9 +62,11 @@ def test_one_step_reaches_every_parameter(name: str) -> None:
     torch.manual_seed(0)
     module = built(name)
     recipe = yaml.safe_load(recipe_text(name))
-    batch = batch_for(recipe["data"]["frames"])
+    batch = batch_for(recipe["data"])
     offered = supplied_by_predictor(module.predictor) | {"predicted", "identity"}
-    module.objective.check(offered | ({"hint", "proxy"} if batch.hint is not None else set()))
+    offered |= {"hint", "proxy"} if batch.hint is not None else set()
+    offered |= {"confidence"} if batch.hint_confidence is not None else set()
+    module.objective.check(offered)
     step = training_step(module.predictor, module.explainer, module.objective, batch)
     step.loss.backward()
     assert step.loss.isfinite()
@@ -115,6 +118,7 @@ def test_every_setting_of_a_recipe_can_be_overridden(name: str) -> None:
             set(),
             {"hint.term.init_args.uncertainty", "depth.init_args.uncertainty"},
         ),
+        ("confidence", "", set(), {"hint.term.init_args.weighting", "data.hint_confidence"}),
     ],
 )
 def test_an_ablation_changes_one_thing(

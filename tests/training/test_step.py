@@ -126,7 +126,15 @@ def uneven_batch() -> Batch:
     assert batch.hint is not None
     hint = batch.hint.clone()
     hint[1, :, 8:] = 0
-    return replace(batch, hint=hint)
+    confidence = torch.linspace(0, 1, 40).expand_as(hint).where(hint > 0, 0.0)
+    return replace(batch, hint=hint, hint_confidence=confidence)
+
+
+def with_weights() -> Objective:
+    """`objective` and hints weighted by confidence, which is another sum and another count."""
+    trusted = ProxySupervision(believe="everywhere", weighting="confidence")
+    found = {name: Weighted(term) for name, term in objective().terms.items()}
+    return Objective(found | {"trusted": Weighted(trusted)})
 
 
 def gradient_of(predictor: Plane) -> Tensor:
@@ -136,7 +144,7 @@ def gradient_of(predictor: Plane) -> Tensor:
 
 def pooled_gradient() -> Tensor:
     """Of both halves in one process: sums and counts added before they are divided."""
-    predictor, weights = Plane(13.0), objective()
+    predictor, weights = Plane(13.0), with_weights()
     steps = [
         training_step(predictor, Explainer(), weights, half) for half in halves(uneven_batch())
     ]
@@ -159,7 +167,7 @@ def rank_gradient(rank: int, folder: str) -> None:
     )
     predictor = nn.parallel.DistributedDataParallel(Plane(13.0))
     half = halves(uneven_batch())[rank]
-    training_step(predictor, Explainer(), objective(), half).loss.backward()
+    training_step(predictor, Explainer(), with_weights(), half).loss.backward()
     torch.save(gradient_of(predictor.module), f"{folder}/gradient_{rank}.pt")
     distributed.destroy_process_group()
 

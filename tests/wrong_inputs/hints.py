@@ -41,6 +41,24 @@ def _(desk: Desk) -> Words:
     return desk.train(rig=rig)
 
 
+@mistake(
+    "hints without the confidence that a recipe weights by",
+    "(8 no confidence)",
+    "confidence/left/000000.png: expected the confidence of a hint, found none; `leadline hints`",
+)
+def _(desk: Desk) -> Words:
+    return desk.train("--weights", "none", recipe="depth_hints_s_confidence")
+
+
+@mistake(
+    "hints weighted by a confidence that is not read",
+    "objective.hint needs confidence",
+    "`hint_confidence: true` in `data:`",
+)
+def _(desk: Desk) -> Words:
+    return desk.train("--model.objective.hint.term.init_args.weighting=confidence")
+
+
 @mistake("--hints names no folder", "expected a folder of hints, found none")
 def _(desk: Desk) -> Words:
     return desk.train(hints=desk.root / "nowhere")
