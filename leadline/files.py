@@ -8,17 +8,23 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 FULL_DISK = 1 << 20
 """Bytes free below which a failed write is put down to a full disk, whatever the writer said."""
 SECONDS_AT_WORK = 3600.0
 """A temporary file that was not written to for so long is nobody's work any more."""
+FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT)
+"""What writing to a full disk, or beyond one's share of it, is answered with."""
+PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
+"""Seconds to wait for room on a full disk, try by try: half a minute in all."""
+Made = TypeVar("Made")
 _TEMPORARY = re.compile(r"\..+\.([0-9a-f]{8})-(\d{1,9})-[0-9a-f]{12}\.part(\.[^.]+)?")
-"""Names that `atomic_path` makes: where, by which process, and a random word."""
+"""Names by `temporary_beside`: where, by which process, and a random word."""
 
 
 @contextmanager
@@ -33,8 +39,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         OSError: the folder cannot be written, or the disk is full; nothing is left behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    writer = f"{_place()}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
-    temporary = path.with_name(f".{path.stem}.{writer}.part{path.suffix}")
+    temporary = temporary_beside(path)
     try:
         yield temporary
         os.replace(temporary, path)
@@ -44,6 +49,28 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def once_there_is_room(make: Callable[[], Made]) -> Made:
+    """`make()`, tried again for half a minute (`PAUSES`) as long as the disk is full.
+
+    Raises:
+        OSError: the disk stayed full.
+    """
+    for pause in PAUSES:
+        try:
+            return make()
+        except OSError as error:
+            if error.errno not in FULL_ERRORS:
+                raise
+        time.sleep(pause)
+    return make()
+
+
+def temporary_beside(path: Path) -> Path:
+    """A hidden name in the folder of `path` that nobody else has, and that tells whose it is."""
+    writer = f"{_place()}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
+    return path.with_name(f".{path.stem}.{writer}.part{path.suffix}")
 
 
 def file_state(path: Path) -> tuple[int, int]:
@@ -60,8 +87,8 @@ def remove_leftovers(folders: Iterable[Path]) -> int:
     """Remove the temporary files that killed processes left in `folders` themselves, and count
     them.
 
-    Only what bears a name of `atomic_path`, and of that only what nobody is at work on: its process
-    is gone, or, where that cannot be told as on another machine, it is an hour old.
+    Only what bears a name by `temporary_beside`, and of that only what nobody is at work on: its
+    process is gone, or, where that cannot be told as on another machine, it is an hour old.
     """
     removed = 0
     for folder in set(folders):

@@ -6,17 +6,42 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor
+from concurrent.futures import wait as wait_for
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from itertools import islice
 from multiprocessing.connection import wait
-from typing import TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import cv2
 
 MOST_ON_WINDOWS = 61
 """Processes that a pool can wait for there."""
+IN_HAND = 4
+"""Items a process that are handed out at a time: it need not wait, and a million wait elsewhere."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Work(Generic[Item, Result]):
+    """What is to be done of each item, and how to speak of it where many can see it."""
+
+    do: Callable[[Item], Result]
+    label: str
+    """In one word, for a dashboard."""
+    name: Callable[[Item], str]
+    killed: Callable[[Item], Result]
+    """What an item comes to that ends every process which takes it."""
+
+
+@runtime_checkable
+class Crew(Protocol):
+    """Processes somewhere: give them work on items, and results come as they are done."""
+
+    def __call__(self, work: Work[Item, Result], items: Sequence[Item]) -> Iterator[Result]:
+        """One result an item, in any order."""
 
 
 def available_cores() -> int:
@@ -48,9 +73,14 @@ def in_processes(
     pool = ProcessPoolExecutor(
         min(workers, len(items), most), mp_context=context, initializer=_prepare_worker
     )
+    waiting = iter(items)
     try:
-        for future in as_completed([pool.submit(function, item) for item in items]):
-            yield future.result()
+        under_way = {pool.submit(function, i) for i in islice(waiting, IN_HAND * workers)}
+        while under_way:
+            done, under_way = wait_for(under_way, return_when=FIRST_COMPLETED)
+            under_way |= {pool.submit(function, item) for item in islice(waiting, len(done))}
+            for future in done:
+                yield future.result()
     except BrokenProcessPool:
         raise RuntimeError(
             "a worker process was killed, perhaps for want of memory; what is written is whole: "

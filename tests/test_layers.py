@@ -12,6 +12,7 @@ ROOMS = (
         "files",
         "jit",
         "workers",
+        "cluster",
         "recipes",
         "geometry",
         "photometry",

@@ -82,8 +82,11 @@ def test_a_few_bad_files_are_counted_and_the_rest_is_trained_on(desk: Desk) -> N
 
 
 @pytest.mark.parametrize(("verb", "kilobytes"), [("train", 200), ("train", 6000), ("hints", 200)])
-def test_a_full_disk_costs_a_line_and_no_half_file(desk: Desk, verb: str, kilobytes: int) -> None:
+def test_a_full_disk_costs_a_line_and_no_half_file(
+    desk: Desk, verb: str, kilobytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """200 kB hold no weights and no large hint; 6 MB the model, but no resume point beside it."""
+    monkeypatch.setattr("leadline.files.PAUSES", (0.0,))
     rig, disk = desk.rig(), desk.root / "disk"
     large = ("--width=1536", "--height=768", "--workers=1")
     words = {

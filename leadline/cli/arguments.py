@@ -130,6 +130,11 @@ def _add_hints(subparsers: Any) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of mode random")
     parser.add_argument("--workers", type=int, help="processes; default: one per core")
     parser.add_argument(
+        "--scheduler",
+        metavar="tcp://HOST:PORT",
+        help="have the work done by the Dask cluster of this scheduler, on a shared file system",
+    )
+    parser.add_argument(
         "--overwrite",
         action="store_true",
         help="make every hint anew, also where there is one of another method or of other images",

@@ -1,7 +1,8 @@
 """An error as one line for a user."""
 
-import errno
 import re
+
+from leadline.files import FULL_ERRORS
 
 WORKER_TRACEBACK = "Original Traceback (most recent call last)"
 """In the message of an error that a worker of torch's loader sends."""
@@ -12,7 +13,7 @@ def one_line(error: BaseException) -> str:
     """What happened and what to change."""
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
-        if error.errno == errno.ENOSPC:
+        if error.errno in FULL_ERRORS:
             return f"{where}the disk is full; free some space, then give the same command again"
         return f"{where}{error.strerror}; check the path and its rights"
     text = str(error)

@@ -61,8 +61,10 @@ def hints(options: argparse.Namespace) -> int:
             folder,
             method,
             workers=options.workers,
+            scheduler=options.scheduler,
             overwrite=options.overwrite,
             progress=advance,
+            tell=_say,
         )
     print(summary)
     made = summary.written + summary.skipped
@@ -76,6 +78,10 @@ def hints(options: argparse.Namespace) -> int:
     sheet = f", contact sheet: {folder / SHEET_NAME}" if made else ""
     print(f"hints: {folder}{sheet}")
     return 1 if summary.failures else 0
+
+
+def _say(message: str) -> None:
+    print(f"leadline: {message}", file=sys.stderr, flush=True)
 
 
 def _matchers(options: argparse.Namespace) -> tuple["MatcherSetting", ...]:

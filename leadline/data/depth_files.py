@@ -14,6 +14,7 @@ from jaxtyping import Float, Float32, Float64, UInt16
 from PIL import Image, UnidentifiedImageError
 
 from leadline.data.png_files import PNG_END, read_png, write_png
+from leadline.data.png_texts import plain_texts
 from leadline.files import atomic_path
 
 DISPARITY_STEPS_PER_PIXEL = 256
@@ -27,6 +28,8 @@ MOST_STEPS = np.iinfo(np.uint16).max
 DEPTH_SUFFIXES = (".npy", ".npz", ".png")
 KNOWN_ARRAYS = ("velodyne_depth", "depth")
 """What is taken from an `.npz`, in this order; else its first array."""
+_HEAD = 4096
+"""Bytes in which a file of ours has all its text."""
 
 
 def write_disparity(
@@ -84,11 +87,20 @@ def settings_of_whole(path: Path) -> dict[str, str]:
         FileNotFoundError: there is no such file.
         ValueError: the file is no PNG, its head is damaged, or it was cut short.
     """
-    settings = read_settings(path)
-    with path.open("rb") as file:
-        file.seek(-len(PNG_END), 2)
-        if file.read() != PNG_END:
-            raise ValueError(f"{path}: truncated PNG; write the file anew")
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+            file.seek(-len(PNG_END), 2)
+            end = file.read()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ValueError(f"{path}: damaged or no PNG ({error}); write the file anew") from None
+    settings = plain_texts(head)
+    if settings is None:
+        settings = read_settings(path)
+    if end != PNG_END:
+        raise ValueError(f"{path}: truncated PNG; write the file anew")
     return settings
 
 

@@ -1,8 +1,8 @@
 """One stereo pair on disk -> the hint files of its views, with figures on their quality."""
 
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -36,6 +36,14 @@ class HintJob:
     def hints(self) -> tuple[PurePosixPath, ...]:
         """The files wanted."""
         return tuple(path for path in (self.left_hint, self.right_hint) if path is not None)
+
+    def without(self, views: Container[PurePosixPath]) -> "HintJob":
+        """The same pair, of which these views are not wanted."""
+        return replace(
+            self,
+            left_hint=None if self.left_hint in views else self.left_hint,
+            right_hint=None if self.right_hint in views else self.right_hint,
+        )
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,10 @@
 """What is left to do of a set of hints, judged by the files that are there."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from leadline.data.depth_files import settings_of_whole
@@ -9,6 +12,11 @@ from leadline.files import file_state, remove_leftovers
 from leadline.hints.method import HintMethod
 from leadline.hints.origin import Origin
 from leadline.hints.pair import HintJob, Quality
+from leadline.workers import Crew, Work
+
+FEW = 1000
+"""Pairs that are sooner looked at by this process than given to others; with more, also how many
+are given at a time."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,14 @@ class _Found:
     """Whether its images have changed since."""
 
 
-def plan(jobs: Sequence[HintJob], folder: Path, method: HintMethod, *, overwrite: bool) -> Plan:
+def plan(
+    jobs: Sequence[HintJob],
+    folder: Path,
+    method: HintMethod,
+    *,
+    overwrite: bool,
+    crew: Crew | None = None,
+) -> Plan:
     """Compare `jobs` with the folder, and remove from it what must not be taken for their hints.
 
     A hint counts as there if it is whole, records the same method, and was made of the images of
@@ -41,20 +56,18 @@ def plan(jobs: Sequence[HintJob], folder: Path, method: HintMethod, *, overwrite
     must be newer than they are. Hints of images that have changed since are removed, to be made
     again, and so is what killed runs left half written. With `overwrite` nothing counts as there,
     and hints of another method or of other images are removed as well.
+    Where thousands are there, `crew` looks at them.
 
     Raises:
         ValueError: no jobs, two views for one file, or, unless `overwrite`, a hint of another
             method, or of other images by the same names.
     """
-    _check_views(list(_views(jobs)))
-    recorded = method.recorded()
-    found: dict[PurePosixPath, _Found] = {}
-    for job in jobs:
-        origin = _origin(job)
-        found |= {view: _examine(folder / view, recorded, origin) for view in job.hints}
+    views = [view for job in jobs for view in job.hints]
+    _check_views(views)
+    found = _look(_those_there(jobs, views, folder), folder, method, crew)
     if not overwrite:
         _refuse_others(found, folder)
-    remove_leftovers([folder, *(folder / view.parent for view in found)])
+    remove_leftovers(hint_folders(views, folder))
     for view, hint in found.items():
         if hint.changed or hint.difference:
             (folder / view).unlink(missing_ok=True)
@@ -63,14 +76,7 @@ def plan(jobs: Sequence[HintJob], folder: Path, method: HintMethod, *, overwrite
         for view, hint in found.items()
         if hint.quality is not None and not overwrite
     }
-    reduced = (
-        replace(
-            job,
-            left_hint=None if job.left_hint in there else job.left_hint,
-            right_hint=None if job.right_hint in there else job.right_hint,
-        )
-        for job in jobs
-    )
+    reduced = (job.without(there) for job in jobs)
     return Plan(
         tuple(job for job in reduced if job.hints),
         there,
@@ -78,17 +84,71 @@ def plan(jobs: Sequence[HintJob], folder: Path, method: HintMethod, *, overwrite
     )
 
 
-def _views(jobs: Sequence[HintJob]) -> Iterator[PurePosixPath]:
-    for job in jobs:
-        yield from job.hints
+def hints_there(job: HintJob, folder: Path, method: HintMethod) -> dict[PurePosixPath, Quality]:
+    """The views of a job whose hints are there: see `plan`."""
+    found = _examine_job(job, folder, method.recorded())
+    return {view: hint.quality for view, hint in found.items() if hint.quality is not None}
+
+
+def hint_folders(views: Iterable[PurePosixPath], folder: Path) -> list[Path]:
+    """Every folder that files of these hints lie in."""
+    return [folder, *(folder / parent for parent in dict.fromkeys(view.parent for view in views))]
 
 
 def _check_views(views: Sequence[PurePosixPath]) -> None:
     if not views:
         raise ValueError("no stereo pairs to make hints of: expected both images of some frames")
     if len(set(views)) < len(views):
-        twice = next(view for n, view in enumerate(views) if view in views[:n])
+        twice = Counter(views).most_common(1)[0][0]
         raise ValueError(f"{twice}: two views would be written to this file; name them apart")
+
+
+def _those_there(
+    jobs: Sequence[HintJob], views: Iterable[PurePosixPath], folder: Path
+) -> list[HintJob]:
+    """Jobs reduced to views of which there is a file: what is not there needs no look."""
+    names = {
+        parent: frozenset(os.listdir(folder / parent))
+        for parent in dict.fromkeys(view.parent for view in views)
+        if (folder / parent).is_dir()
+    }
+    missing = {view for view in views if view.name not in names.get(view.parent, ())}
+    return [job for job in (job.without(missing) for job in jobs) if job.hints]
+
+
+def _look(
+    jobs: Sequence[HintJob], folder: Path, method: HintMethod, crew: Crew | None
+) -> dict[PurePosixPath, _Found]:
+    examine = partial(_examine_jobs, folder=folder, recorded=method.recorded())
+    if crew is None or len(jobs) <= FEW:
+        return examine(jobs)
+    parts = [jobs[at : at + FEW] for at in range(0, len(jobs), FEW)]
+    work = Work(examine, "look", lambda part: str(part[0].hints[0]), _refuse_to_guess)
+    results = list(crew(work, parts))
+    return {view: hint for result in results for view, hint in result.items()}
+
+
+def _refuse_to_guess(part: Sequence[HintJob]) -> dict[PurePosixPath, _Found]:
+    raise RuntimeError(
+        f"every process that looked at the hints from {part[0].hints[0]} on was killed; look for "
+        "the cause in the workers' logs"
+    )
+
+
+def _examine_jobs(
+    jobs: Sequence[HintJob], folder: Path, recorded: Mapping[str, str]
+) -> dict[PurePosixPath, _Found]:
+    found: dict[PurePosixPath, _Found] = {}
+    for job in jobs:
+        found |= _examine_job(job, folder, recorded)
+    return found
+
+
+def _examine_job(
+    job: HintJob, folder: Path, recorded: Mapping[str, str]
+) -> dict[PurePosixPath, _Found]:
+    origin = _origin(job)
+    return {view: _examine(folder / view, recorded, origin) for view in job.hints}
 
 
 def _origin(job: HintJob) -> Origin | None:

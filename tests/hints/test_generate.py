@@ -140,6 +140,7 @@ def test_a_full_disk_stops_the_run(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("leadline.hints.pair.write_disparity", full)
+    monkeypatch.setattr("leadline.files.PAUSES", (0.0, 0.0))
     with pytest.raises(OSError, match="No space left"):
         run(jobs, folder)
 
