@@ -1,9 +1,9 @@
 """What three mishaps cost a Dask cluster that makes hints, and what its scheduler costs a unit.
 
 A scheduler and two workers, separate processes of this machine, make the hints of a synthetic
-world while a worker is killed, while the scheduler is killed and started again, and while the disk
-is full for a moment (a small file system of its own, which only a user who may mount can have). What
-comes of it is compared byte by byte with the hints of a single process.
+world while a worker is killed, while the scheduler is killed and started again, and while the
+disk is full for a moment (a small file system of its own, which only a user who may mount can
+have). What comes of it is compared byte by byte with the hints of a single process.
 
     python benchmarks/hints_cluster.py --out runs/cluster [--pairs 40] [--data DATA]
 """

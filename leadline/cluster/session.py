@@ -179,8 +179,9 @@ def check_workers(client: Client, passport: Passport) -> None:
     except UNANSWERED:
         raise SchedulerLost from None
     for worker, answer in answers.items():
-        # A worker that has gone meanwhile need not answer.
-        if isinstance(answer, ImportError | AttributeError):
+        if isinstance(answer, OSError):
+            continue  # it has gone meanwhile
+        if isinstance(answer, Exception):
             raise RuntimeError(
                 f"the worker {worker} has no leadline, or another version ({_shortly(answer)}); "
                 "install the same versions on all machines"

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -234,3 +235,16 @@ def group_is_alive(group: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def test_a_pair_that_is_asked_for_twice_is_made_once(jobs: list[HintJob], folder: Path) -> None:
+    attempt = partial(generate_module._attempt, jobs[0], METHOD, folder)
+    first = attempt(anew=False)
+    before = modified(folder)
+    (folder / jobs[0].right_hint).unlink()
+    second = attempt(anew=False)
+    assert first.keys() == second.keys() == set(jobs[0].hints)
+    after = modified(folder)
+    assert after[folder / jobs[0].left_hint] == before[folder / jobs[0].left_hint]
+    assert attempt(anew=True).keys() == first.keys()
+    assert modified(folder) != after

@@ -196,3 +196,23 @@ def test_no_image_is_opened_to_see_what_is_left(
             path.write_bytes(bytes(state.st_size))
             os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
     assert plan(jobs, folder, METHOD, overwrite=False).jobs == ()
+
+
+def test_a_crew_that_looks_through_thousands_finds_what_one_process_finds(
+    jobs: list[HintJob], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def crew(work: Any, parts: Any) -> Iterator[Any]:
+        asked.extend(len(part) for part in parts)
+        yield from map(work.do, reversed(parts))
+
+    run(jobs, folder)
+    (folder / "left/001.png").unlink()
+    replace_picture(jobs[2].left)
+    monkeypatch.setattr("leadline.hints.plan.FEW", 2)
+    found = plan(jobs, folder, METHOD, overwrite=False, crew=crew)
+    assert asked == [2, 1]
+    assert set(found.there) == {*jobs[0].hints, jobs[1].right_hint}
+    assert found.changed == set(jobs[2].hints)
+    assert found.jobs == (replace(jobs[1], right_hint=None), jobs[2])
