@@ -25,8 +25,8 @@ LOSSES = 10
 UNITS_A_THREAD = 3
 """Units in hand for each thread: the next is there when one is done."""
 THREADS_FOR_SINGLES = 64
-"""Threads to whom a scheduler hands out single items with ease (benchmarks/hints_cluster.md); with
-more of them, a unit has more items."""
+"""Threads to whom items are handed out singly; with twice as many, two make a unit, and so on. A
+cautious guess: benchmarks/hints_cluster.py tells what a unit costs."""
 MOST_IN_A_UNIT = 16
 
 
