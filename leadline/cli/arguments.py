@@ -139,6 +139,16 @@ def _add_hints(subparsers: Any) -> None:
         action="store_true",
         help="make every hint anew, also where there is one of another method or of other images",
     )
+    parser.add_argument(
+        "--report",
+        action="store_true",
+        help="write report.html beside the hints: is the rig rectified, where are hints, how good",
+    )
+    parser.add_argument(
+        "--unchecked",
+        action="store_true",
+        help="go on where the sides look swapped or the pairs not rectified",
+    )
 
 
 def _add_recipes(subparsers: Any) -> None:

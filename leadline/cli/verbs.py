@@ -5,6 +5,7 @@ Heavy imports live inside the verbs, so that `leadline --help` answers at once.
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ from leadline.cli.progress import progress
 
 if TYPE_CHECKING:
     from leadline.hints.match import MatcherSetting
+    from leadline.hints.pair import HintJob
+    from leadline.hints.rectification import RigCheck
 
 DEFAULT_HINTS = "hints"
 """Folder within a data set that its source knows to hold no photographs."""
@@ -42,6 +45,8 @@ def hints(options: argparse.Namespace) -> int:
     from leadline.hints.generate import generate_hints
     from leadline.hints.jobs import no_pairs, source_jobs, without_partner
     from leadline.hints.method import HintMethod
+    from leadline.hints.metres import metre_pixels
+    from leadline.hints.report import write_report
     from leadline.hints.sheet import SHEET_NAME
 
     source = open_source(options.data)
@@ -55,6 +60,7 @@ def hints(options: argparse.Namespace) -> int:
     folder = options.out or options.data / DEFAULT_HINTS
     if folder.resolve() != (options.data / DEFAULT_HINTS).resolve():
         _refuse_inside(folder, options.data)
+    check = _checked_rig(found.jobs, size, options)
     with progress("pairs") as advance:
         summary = generate_hints(
             found.jobs,
@@ -75,6 +81,9 @@ def hints(options: argparse.Namespace) -> int:
             "the contact sheet before training",
             file=sys.stderr,
         )
+    if options.report and made:
+        metres = metre_pixels(source, options.width)
+        print(f"report: {write_report(found.jobs, folder, method, check, metres)}")
     sheet = f", contact sheet: {folder / SHEET_NAME}" if made else ""
     print(f"hints: {folder}{sheet}")
     return 1 if summary.failures else 0
@@ -82,6 +91,25 @@ def hints(options: argparse.Namespace) -> int:
 
 def _say(message: str) -> None:
     print(f"leadline: {message}", file=sys.stderr, flush=True)
+
+
+def _checked_rig(
+    jobs: Sequence["HintJob"], size: tuple[int, int], options: argparse.Namespace
+) -> "RigCheck":
+    """What a few pairs say of the rig, told before hours of matching; a useless one is refused."""
+    from leadline.hints.rectification import FEW_PAIRS, REPORT_PAIRS, check_rig
+
+    pairs = REPORT_PAIRS if options.report else FEW_PAIRS
+    with progress("pairs looked at") as advance:
+        check = check_rig(jobs, size, pairs, advance)
+    verdict = check.verdict
+    if verdict.severity == "useless" and not options.unchecked:
+        raise ValueError(f"{options.data}: {verdict.text}; or go on as it is by --unchecked")
+    if verdict.severity in ("useless", "doubtful"):
+        _say(verdict.text)
+    else:
+        print(f"rig: {verdict.text}", flush=True)
+    return check
 
 
 def _matchers(options: argparse.Namespace) -> tuple["MatcherSetting", ...]:

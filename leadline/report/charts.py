@@ -88,12 +88,14 @@ class BarChart:
     sublabels: Sequence[str] = ()
     dots: Sequence[float] = ()
     dots_label: str = ""
+    reach: float = 0.0
+    """The axis goes this far to either side of 0 or farther, so that small values look small."""
 
     def html(self) -> str:
         """See `Element`."""
         if not self.values:
             return ""
-        ticks = _round_ticks(*_span([0.0, *self.values, *self.dots]))
+        ticks = _round_ticks(*_span([-self.reach, self.reach, *self.values, *self.dots]))
         scale = _Axis(ticks[0], ticks[-1])
         share = _INNER_WIDTH / len(self.values)
         centres = [_LEFT + share * (k + 0.5) for k in range(len(self.values))]

@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 from commands import Words
+from rigs import moved, write_rig
 from worlds import hints_of, write_stereo_folder
 
 from wrong_inputs.desk import SIZE, Desk, mistake
@@ -120,3 +121,34 @@ def _(desk: Desk) -> Words:
 @mistake("a matcher for a mode that fuses several", "--setting: is for --mode single, got --mode")
 def _(desk: Desk) -> Words:
     return ("hints", desk.rig(), "--out", desk.root / "hints", "--setting", 3, 64)
+
+
+@mistake(
+    "left and right exchanged",
+    "rig: left and right look swapped: 100% of disparities are negative (",
+    "exchange the pictures of the two cameras; or go on as it is by --unchecked",
+)
+def _(desk: Desk) -> Words:
+    return ("hints", write_rig(desk.root / "rig", swapped=True), "--out", desk.root / "hints")
+
+
+@mistake(
+    "a camera turned about its axis, not rectified",
+    "rig: pairs are not rectified: rows differ by",
+    "the right picture is turned 2.0",
+    "rectify the pairs by the rig's calibration (OpenCV: stereoRectify); or go on",
+)
+def _(desk: Desk) -> Words:
+    rig = write_rig(desk.root / "rig", change=moved(degrees=2))
+    return ("hints", rig, "--out", desk.root / "hints")
+
+
+@mistake(
+    "a camera that lies a little lower",
+    "pairs are only roughly rectified: rows differ by",
+    "px lower",
+    code=0,
+)
+def _(desk: Desk) -> Words:
+    rig = write_rig(desk.root / "rig", change=moved(down=0.5))
+    return ("hints", rig, "--out", desk.root / "hints", "--workers", 1)
