@@ -22,6 +22,7 @@ import numpy as np
 from hints_quality import judge as judge_hint
 
 from leadline.data.depth_files import read_disparity
+from leadline.data.images import image_size
 from leadline.data.sources.base import FrameId
 from leadline.data.sources.detect import open_source
 from leadline.data.sources.stereo2015 import KittiStereo2015
@@ -64,7 +65,7 @@ def moved(down: float = 0, degrees: float = 0, taller: float = 0) -> Change:
 
 CHANGES: Mapping[str, Change] = {
     "as it is": moved(),
-    **{f"right {down:g} px lower": moved(down=down) for down in (0.5, 1, 2, 5, 20)},
+    **{f"right {down:g} px lower": moved(down=down) for down in (0.5, 1, 1.5, 2, 5, 20)},
     **{f"right turned {angle:g} degrees": moved(degrees=angle) for angle in (0.2, 0.5, 1, 2)},
     "right 1 % taller": moved(taller=0.01),
     "right 5 px lower, turned 1 degree": moved(down=5, degrees=1),
@@ -177,7 +178,9 @@ def strangers(folder: Path, sets: Mapping[str, list[HintJob]]) -> None:
         others = [
             replace(job, right=found[n - len(found) // 2].right) for n, job in enumerate(found)
         ]
-        jobs[f"{name}, right pictures of other places"] = others
+        jobs[f"{name}, right pictures of other times"] = [
+            job for job in others if image_size(job.left) == image_size(job.right)
+        ]
     jobs["grey walls with the noise of a sensor"] = [
         HintJob(noise / f"{n}a.png", noise / f"{n}b.png") for n in range(FEW_PAIRS)
     ]

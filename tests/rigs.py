@@ -43,10 +43,13 @@ def slope_pair(number: int) -> tuple[np.ndarray, np.ndarray]:
     return ground[:, :width].copy(), right
 
 
+AS_IT_IS = moved()
+
+
 def write_rig(
     root: Path,
     count: int = 4,
-    change: Change = moved(),
+    change: Change = AS_IT_IS,
     *,
     swapped: bool = False,
     odd: int = 0,

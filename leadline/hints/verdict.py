@@ -11,7 +11,7 @@ Kind = Literal["rectified", "unknown", "same", "swapped", "verging", "misaligned
 
 GOOD_ROWS = 0.5
 """Pixels by which rows may differ (root mean square over the picture). On real streets 0.6 leaves a
-quarter more hints wrong than none, 1.0 twice as many, 1.4 three times (benchmarks/rig_check.md)."""
+quarter more hints wrong or missing, 1.0 twice as many (benchmarks/rig_check.md)."""
 USELESS_ROWS = 1.5
 """From here on a third of the hints and more are wrong or missing where it was 9 %."""
 GOOD_SPREAD = 1.0
