@@ -13,8 +13,7 @@ from leadline.hints.pair import HintJob, load_pair
 from leadline.hints.verdict import Verdict, judge
 
 FEW_PAIRS = 8
-"""Looked at before every run: two to three seconds, and within 0.1 px of what thirty say
-(benchmarks/rig_check.md)."""
+"""Looked at before every run: two to four seconds of one core."""
 REPORT_PAIRS = 30
 """Looked at for a report."""
 
