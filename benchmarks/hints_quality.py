@@ -17,6 +17,7 @@ from hints_plain import BASELINE, FOCAL_X, plain_hint
 
 from leadline.data.depth_files import read_disparity
 from leadline.data.sources.stereo2015 import KittiStereo2015
+from leadline.hints.consistent import ConsistentSetting
 from leadline.hints.match import PUBLISHED_SETTINGS
 from leadline.hints.method import HintMethod
 from leadline.hints.pair import HintJob, make_hints
@@ -26,7 +27,9 @@ METHODS = {
     "published, 8 distinct matchers in full": HintMethod("published", PUBLISHED_SETTINGS),
     "published": HintMethod("published"),
     "valid, published matchers": HintMethod("valid", PUBLISHED_SETTINGS),
-    "valid": HintMethod(),
+    "valid": HintMethod("valid"),
+    "consistent": HintMethod(),
+    "consistent, filled": HintMethod(consistent=ConsistentSetting(fill=True)),
     "single": HintMethod("single"),
     "random": HintMethod("random"),
 }

@@ -1,4 +1,4 @@
-"""CPU seconds per view of fused hints, from image files to hint files, step by step.
+"""CPU seconds per view of hints, from JPEG files to hint files, step by step.
 
 usage: python benchmarks/hints_speed.py .../kitti_stereo_2015/training [--pairs N]
 
@@ -10,6 +10,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from statistics import median
 
@@ -20,6 +21,7 @@ from hints_plain import plain_error, plain_hint, plain_match
 from PIL import Image
 
 from leadline.data.depth_files import write_disparity
+from leadline.hints.consistent import ConsistentSetting, consistent_hints
 from leadline.hints.fuse import SIXTEENTHS, fuse, identity_error
 from leadline.hints.match import (
     DEFAULT_SETTINGS,
@@ -30,8 +32,10 @@ from leadline.hints.match import (
 )
 from leadline.hints.method import HintMethod
 from leadline.hints.pair import HintJob, load_pair, make_hints
+from leadline.hints.semi_global import match_views
 
 SIZE = (320, 1024)
+JPEG_QUALITY = 95
 EIGHT = distinct(PUBLISHED_SETTINGS)
 
 
@@ -50,7 +54,8 @@ def whole_procedures(left: Path, right: Path, folder: Path) -> dict[str, Callabl
         "plain, as published": plain,
         "published, 8 distinct matchers in full": ours(HintMethod("published", PUBLISHED_SETTINGS)),
         "published": ours(HintMethod("published")),
-        "valid": ours(HintMethod()),
+        "valid": ours(HintMethod("valid")),
+        "consistent": ours(HintMethod()),
         "single": ours(HintMethod("single")),
     }
 
@@ -63,6 +68,11 @@ def parts(left: Path, right: Path, folder: Path) -> dict[str, Callable[[], objec
     disparity = fused.disparity.astype(np.float32) / SIXTEENTHS
     depth = plain_match(*images, right_view=False)
     steps = np.rint(disparity * 256).astype(np.uint16)
+    greys = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in images]
+    halves = [cv2.resize(grey, None, fx=0.5, fy=0.5) for grey in greys]
+    matching = ConsistentSetting().matching
+    narrow = replace(matching, num_disparities=matching.num_disparities // 2)
+    guide = match_views(*halves, narrow, keep_guide=True).guide
     return {
         "read and resize both images": lambda: load_pair(left, right, SIZE),
         "match: 12 settings": lambda: candidates(*images, PUBLISHED_SETTINGS),
@@ -74,6 +84,9 @@ def parts(left: Path, right: Path, folder: Path) -> dict[str, Callable[[], objec
         "explain 12 candidates: torch": lambda: plain_error(*images, depth, right_view=False),
         "explain 8 candidates: compiled": lambda: fuse(*images, found),
         "error of identity": lambda: identity_error(*images),
+        "consistent: half size": lambda: match_views(*halves, narrow, keep_guide=True),
+        "consistent: full size, guided": lambda: match_views(*greys, matching, guide),
+        "consistent: both views whole": lambda: consistent_hints(*images, ConsistentSetting()),
         "write: float32 .npy": lambda: np.save(folder / "a.npy", depth[:1]),
         "write: PNG, Pillow's default": lambda: Image.fromarray(steps).save(folder / "b.png"),
         "write: PNG, run lengths": lambda: write_disparity(folder / "c.png", disparity, {}),
@@ -87,12 +100,14 @@ def main() -> None:
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    lefts = sorted((arguments.training / "image_2").glob("*.png"))[: arguments.pairs]
+    originals = sorted((arguments.training / "image_2").glob("*.png"))[: arguments.pairs]
     whole: dict[str, list[float]] = {}
     part: dict[str, list[float]] = {}
-    with tempfile.TemporaryDirectory() as name:
-        for left in [lefts[0], *lefts]:
-            right = arguments.training / "image_3" / left.name
+    with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory() as photographs:
+        for original in [originals[0], *originals]:
+            left = as_jpeg(original, Path(photographs) / "left.jpg")
+            other = arguments.training / "image_3" / original.name
+            right = as_jpeg(other, Path(photographs) / "right.jpg")
             for table, functions in ((whole, whole_procedures), (part, parts)):
                 for what, function in functions(left, right, Path(name)).items():
                     table.setdefault(what, []).append(cpu_seconds(function))
@@ -100,6 +115,13 @@ def main() -> None:
     print_table("CPU s per view", {what: median(t[1:]) / 2 for what, t in whole.items()})
     print_table("CPU ms", {what: median(t[1:]) * 1000 for what, t in part.items()}, ratios=False)
     print("bytes:", sizes)
+
+
+def as_jpeg(original: Path, path: Path) -> Path:
+    """The photograph as cameras and KITTI raw keep it."""
+    with Image.open(original) as image:
+        image.save(path, quality=JPEG_QUALITY, subsampling=0)
+    return path
 
 
 def cpu_seconds(function: Callable[[], object]) -> float:

@@ -94,9 +94,10 @@ def _add_hints(subparsers: Any) -> None:
     parser.add_argument("--split", type=Path, help="file of frames; default: every image")
     parser.add_argument(
         "--mode",
-        default="valid",
-        choices=["valid", "published", "single", "random"],
-        help="valid: per pixel the matcher that explains it best; published: the same, but a "
+        default="consistent",
+        choices=["consistent", "valid", "published", "single", "random"],
+        help="consistent: both views matched at once, kept where they agree, with a confidence; "
+        "valid: per pixel the matcher of OpenCV that explains it best; published: the same, but a "
         "missing disparity may win, as in the paper's code; single: one matcher; random: one of "
         "the twelve published, drawn per image",
     )
@@ -115,16 +116,28 @@ def _add_hints(subparsers: Any) -> None:
         help="the published matcher of this block size and range, for mode single",
     )
     parser.epilog = (
-        "The paper matches in colour along five directions with blocks 1, 2, 3 and ranges 64, 96, "
-        "128, 160, and lets missing disparities win: that is `--mode published --matchers "
-        "published`. By default `valid` runs four matchers (blocks 1 and 3, ranges 64 and 160) on "
+        "`consistent` is a semi-global matcher of our own, better than the others and cheaper than "
+        "all but `single` (benchmarks/hints.md). Its confidence, in the folder "
+        "confidence, says how far a hint beats the second best disparity and the picture as it "
+        "stands; --fill gives every pixel a hint, those of confidence 0 from their neighbours in "
+        "the row. The other modes use "
+        "OpenCV's matchers. The paper matches in colour along five directions with blocks 1, 2, 3 "
+        "and ranges 64, 96, 128, 160, and lets missing disparities win: that is `--mode published "
+        "--matchers published`. `valid` runs four matchers (blocks 1 and 3, ranges 64 and 160) on "
         "brightness along three directions, which leaves fewer wrong and missing hints at a tenth "
         "of the cost from file to file; `published` searches ranges 96 and 128 near the border "
-        "only (98 % of the hints are the same); `single` is block 3, range 64 of those of "
-        "`valid`. To compare fused, random and single hints as the paper does, give all of "
-        "them the published matchers: "
-        "`--mode valid --matchers published`, `--mode random`, `--mode single --setting 3 64`."
+        "only (98 % of the hints are the same); `single` is block 3, range 64 of those of `valid`. "
+        "To compare fused, random and single hints as the paper does, give all of them the "
+        "published matchers: `--mode valid --matchers published`, `--mode random`, `--mode single "
+        "--setting 3 64`."
     )
+    parser.add_argument(
+        "--disparities",
+        type=int,
+        default=160,
+        help="range of mode consistent: more for things nearer than baseline x focal / range",
+    )
+    parser.add_argument("--fill", action="store_true", help="no holes, in mode consistent")
     parser.add_argument("--width", type=int, default=1024, help="at which pairs are matched")
     parser.add_argument("--height", type=int, default=320)
     parser.add_argument("--seed", type=int, default=0, help="of mode random")

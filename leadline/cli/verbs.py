@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from leadline.cli.progress import progress
 
 if TYPE_CHECKING:
+    from leadline.hints.consistent import ConsistentSetting
     from leadline.hints.match import MatcherSetting
     from leadline.hints.pair import HintJob
     from leadline.hints.rectification import RigCheck
@@ -56,7 +57,7 @@ def hints(options: argparse.Namespace) -> int:
     if found.unpaired:
         print(f"leadline: no hint for {without_partner(source, found)}", file=sys.stderr)
     size = (options.height, options.width)
-    method = HintMethod(options.mode, _matchers(options), size, options.seed)
+    method = HintMethod(options.mode, _matchers(options), size, options.seed, _consistent(options))
     folder = options.out or options.data / DEFAULT_HINTS
     if folder.resolve() != (options.data / DEFAULT_HINTS).resolve():
         _refuse_inside(folder, options.data)
@@ -112,6 +113,19 @@ def _checked_rig(
     return check
 
 
+def _consistent(options: argparse.Namespace) -> "ConsistentSetting":
+    """The settings of the mode consistent that were asked for."""
+    from leadline.hints.consistent import ConsistentSetting
+    from leadline.hints.semi_global import SemiGlobalSetting
+
+    matching = SemiGlobalSetting(num_disparities=options.disparities)
+    setting = ConsistentSetting(matching, fill=options.fill)
+    if options.mode != "consistent" and setting != ConsistentSetting():
+        name = "--fill" if options.fill else "--disparities"
+        raise ValueError(f"{name}: is for --mode consistent, got --mode {options.mode}")
+    return setting
+
+
 def _matchers(options: argparse.Namespace) -> tuple["MatcherSetting", ...]:
     """The matchers that were asked for; none where those of the mode are meant."""
     from leadline.hints.match import PUBLISHED_SETTINGS, MatcherSetting
@@ -120,7 +134,11 @@ def _matchers(options: argparse.Namespace) -> tuple["MatcherSetting", ...]:
         if options.mode != "single":
             raise ValueError(f"--setting: is for --mode single, got --mode {options.mode}")
         return (MatcherSetting(*options.setting),)
-    return PUBLISHED_SETTINGS if options.matchers == "published" else ()
+    if options.matchers == "own":
+        return ()
+    if options.mode == "consistent":
+        raise ValueError("--matchers: is for the modes of OpenCV's matchers, got --mode consistent")
+    return PUBLISHED_SETTINGS
 
 
 def train(options: argparse.Namespace) -> None:

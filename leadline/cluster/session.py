@@ -132,9 +132,13 @@ class Session(Generic[Item, Result]):
 
     def _threads_now(self) -> int:
         try:
-            return sum(self._client.nthreads().values())
+            threads = int(sum(self._client.nthreads().values()))
         except UNANSWERED:
             raise SchedulerLost from None
+        # A client that has lost its scheduler answers as well: that nobody is there.
+        if self._client.status != "running":
+            raise SchedulerLost
+        return threads
 
 
 @contextmanager

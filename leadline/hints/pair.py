@@ -6,16 +6,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from jaxtyping import Int16, UInt8
 from PIL import Image, UnidentifiedImageError
 
+from leadline.data.confidence_files import confidence_path, write_confidence
 from leadline.data.depth_files import write_disparity
-from leadline.hints.fuse import SIXTEENTHS, Fused, fuse, identity_error
-from leadline.hints.match import MatcherSetting, candidates
+from leadline.hints.consistent import consistent_hints
+from leadline.hints.fuse import SIXTEENTHS, fuse, identity_error
+from leadline.hints.match import candidates
 from leadline.hints.method import HintMethod
 from leadline.hints.origin import Origin
+from leadline.hints.view import NOTHING, Picture, ViewHint, mirrored_pair
 
-Picture = UInt8[np.ndarray, "h w 3"]
 _SIXTEEN_BIT_GREY = "I;16"
 _EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV")
 
@@ -57,7 +58,7 @@ class Quality:
     beats_identity: float
     """Share of pixels that it explains better than the other view left where it is."""
     shares: Mapping[str, float]
-    """Share of pixels by the matcher setting that was chosen."""
+    """Share of pixels by the way in which they were found."""
 
     def recorded(self) -> dict[str, str]:
         """As text for a hint file."""
@@ -98,25 +99,27 @@ def make_hints(job: HintJob, method: HintMethod, folder: Path) -> dict[PurePosix
     """
     # Before they are read: an image that changes meanwhile is then found to have changed.
     origin = Origin.of(job.left, job.right)
-    left, right = load_pair(job.left, job.right, method.size)
-    written = {}
+    hints = view_hints(job, *load_pair(job.left, job.right, method.size), method)
+    return {path: _write_hint(hint, path, method, origin, folder) for path, hint in hints.items()}
+
+
+def view_hints(
+    job: HintJob, left: Picture, right: Picture, method: HintMethod
+) -> dict[PurePosixPath, ViewHint]:
+    """The hints of the views that a job wants, of its pair as loaded."""
+    if method.mode == "consistent":
+        wanted = job.left_hint is not None, job.right_hint is not None
+        found = consistent_hints(left, right, method.consistent, wanted)
+        both = zip((job.left_hint, job.right_hint), found, strict=True)
+        return {path: hint for path, hint in both if path is not None and hint is not None}
+    hints = {}
     if job.left_hint is not None:
-        written[job.left_hint] = _make_hint(left, right, job.left_hint, method, origin, folder)
+        hints[job.left_hint] = _fused_hint(left, right, str(job.left_hint), method)
     if job.right_hint is not None:
-        # In the mirror the right view becomes a left one: matchers know no other reference.
-        mirrored = _mirror(right), _mirror(left)
-        written[job.right_hint] = _make_hint(
-            *mirrored, job.right_hint, method, origin, folder, mirrored=True
-        )
-    return written
-
-
-def fuse_view(
-    target: Picture, source: Picture, settings: Sequence[MatcherSetting], method: HintMethod
-) -> Fused:
-    """The hint of a left target; see `fuse` for the mode `published`."""
-    found = candidates(target, source, settings)
-    return fuse(target, source, found, missing_may_win=method.mode == "published")
+        # In the mirror the right view becomes a left one: OpenCV knows no other reference.
+        mirror = mirrored_pair(left, right)
+        hints[job.right_hint] = _fused_hint(*mirror, str(job.right_hint), method).mirrored()
+    return hints
 
 
 def load_pair(left: Path, right: Path, size: tuple[int, int]) -> tuple[Picture, Picture]:
@@ -136,41 +139,37 @@ def load_pair(left: Path, right: Path, size: tuple[int, int]) -> tuple[Picture, 
     return np.array(resized[0]), np.array(resized[1])
 
 
-def _make_hint(
-    target: Picture,
-    source: Picture,
-    path: PurePosixPath,
-    method: HintMethod,
-    origin: Origin,
-    folder: Path,
-    *,
-    mirrored: bool = False,
+def _fused_hint(target: Picture, source: Picture, image: str, method: HintMethod) -> ViewHint:
+    """Of a left target; see `fuse` for the mode `published`."""
+    found = candidates(target, source, method.settings_for(image))
+    fused = fuse(target, source, found, missing_may_win=method.mode == "published")
+    choice = np.where(fused.disparity > 0, fused.choice, np.int8(NOTHING))
+    return ViewHint(fused.disparity, choice, fused.error, identity_error(target, source))
+
+
+def _write_hint(
+    hint: ViewHint, path: PurePosixPath, method: HintMethod, origin: Origin, folder: Path
 ) -> Quality:
-    settings = method.settings_for(str(path))
-    fused = fuse_view(target, source, settings, method)
-    quality = _quality(fused, target, source, settings)
-    disparity = _mirror(fused.disparity) if mirrored else fused.disparity
-    write_disparity(
-        folder / path,
-        disparity.astype(np.float32) / SIXTEENTHS,
-        method.recorded() | origin.recorded() | quality.recorded(),
-    )
+    quality = _quality(hint, method.choices_for(str(path)))
+    texts = method.recorded() | origin.recorded() | quality.recorded()
+    if hint.confidence is not None:
+        # First, so that a hint that is there has its confidence beside it.
+        write_confidence(confidence_path(folder, path), hint.confidence)
+    write_disparity(folder / path, hint.disparity.astype(np.float32) / SIXTEENTHS, texts)
     return quality
 
 
-def _quality(
-    fused: Fused, target: Picture, source: Picture, settings: Sequence[MatcherSetting]
-) -> Quality:
-    present = fused.disparity > 0
+def _quality(hint: ViewHint, choices: Sequence[str]) -> Quality:
+    present = hint.disparity > 0
     number = max(int(present.sum()), 1)
-    error = fused.error[present]
-    better = error < identity_error(target, source)[present]
-    chosen = np.bincount(fused.choice[present], minlength=len(settings))
+    error = hint.error[present]
+    better = error < hint.identity[present]
+    chosen = np.bincount(hint.choice[present], minlength=len(choices))
     return Quality(
         float(present.mean()),
         float(error.sum(dtype=np.float64)) / number,
         int(better.sum()) / number,
-        {str(setting): int(n) / number for setting, n in zip(settings, chosen, strict=True)},
+        {name: int(n) / number for name, n in zip(choices, chosen, strict=True)},
     )
 
 
@@ -191,9 +190,3 @@ def _open(path: Path) -> Image.Image:
         *(OSError, SyntaxError, ValueError),
     ) as error:
         raise ValueError(f"{path}: cannot be read as an image ({error})") from None
-
-
-def _mirror(
-    image: UInt8[np.ndarray, "h w 3"] | Int16[np.ndarray, "h w"],
-) -> np.ndarray:
-    return np.ascontiguousarray(image[:, ::-1])

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
+from leadline.data.confidence_files import confidence_path
 from leadline.data.depth_files import settings_of_whole
 from leadline.files import file_state, remove_leftovers
-from leadline.hints.method import HintMethod
+from leadline.hints.method import CONFIDENCE_KEY, HintMethod
 from leadline.hints.origin import Origin
 from leadline.hints.pair import HintJob, Quality
 from leadline.workers import Crew, Work
@@ -92,7 +93,9 @@ def hints_there(job: HintJob, folder: Path, method: HintMethod) -> dict[PurePosi
 
 def hint_folders(views: Iterable[PurePosixPath], folder: Path) -> list[Path]:
     """Every folder that files of these hints lie in."""
-    return [folder, *(folder / parent for parent in dict.fromkeys(view.parent for view in views))]
+    parents = dict.fromkeys(view.parent for view in views)
+    beside = [confidence_path(folder, parent) for parent in parents]
+    return [folder, *(folder / parent for parent in parents), *filter(Path.is_dir, beside)]
 
 
 def _check_views(views: Sequence[PurePosixPath]) -> None:
@@ -148,7 +151,7 @@ def _examine_job(
     job: HintJob, folder: Path, recorded: Mapping[str, str]
 ) -> dict[PurePosixPath, _Found]:
     origin = _origin(job)
-    return {view: _examine(folder / view, recorded, origin) for view in job.hints}
+    return {view: _examine(folder, view, recorded, origin) for view in job.hints}
 
 
 def _origin(job: HintJob) -> Origin | None:
@@ -158,10 +161,15 @@ def _origin(job: HintJob) -> Origin | None:
         return None  # told when the hint is made
 
 
-def _examine(path: Path, recorded: Mapping[str, str], origin: Origin | None) -> _Found:
+def _examine(
+    folder: Path, view: PurePosixPath, recorded: Mapping[str, str], origin: Origin | None
+) -> _Found:
+    path = folder / view
     try:
         texts = settings_of_whole(path)
         earlier = Origin.parse(texts)
+        if CONFIDENCE_KEY in recorded:
+            settings_of_whole(confidence_path(folder, view))
     except (FileNotFoundError, ValueError):
         return _Found()
     difference = _differences(texts, recorded)

@@ -65,7 +65,7 @@ class HintStatistics:
                     missing.append(path)
                 else:
                     views.append(View(job, path, quality))
-        searched = max(setting.num_disparities for setting in method.settings)
+        searched = method.reach
         counts = np.zeros(searched * BINS_PER_PIXEL + 1, np.int64)
         sums: dict[Side, Float64[np.ndarray, "h w"]] = {}
         numbers: dict[Side, int] = {"left": 0, "right": 0}

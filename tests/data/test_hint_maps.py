@@ -32,6 +32,7 @@ def test_made_hints_say_mode_matchers_and_size_whole_run_or_not(tmp_path: Path) 
 def test_kinds_of_hints_are_told_apart(tmp_path: Path) -> None:
     methods = [
         HintMethod(),
+        HintMethod("valid"),
         HintMethod("published"),
         HintMethod("published", PUBLISHED_SETTINGS),
         HintMethod("single"),

@@ -11,7 +11,7 @@ from leadline.hints.pair import HintJob
 
 SHIFT = 6
 SIZE = (32, 128)
-METHOD = HintMethod(settings=(MatcherSetting(1, 16), MatcherSetting(3, 32)), size=SIZE)
+METHOD = HintMethod("valid", (MatcherSetting(1, 16), MatcherSetting(3, 32)), size=SIZE)
 
 
 def write_pair(folder: Path, number: int) -> HintJob:

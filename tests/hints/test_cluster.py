@@ -167,7 +167,8 @@ def test_a_cluster_makes_the_hints_of_one_process(shop: Shop, tmp_path: Path) ->
     there = ("--scheduler", shop.cluster.address, "--out", tmp_path / "together")
     answer = leadline(*words, *there)
     assert answer.code == 0, answer.err
-    assert len(contents(tmp_path / "alone")) == 8
+    hints_and_confidence = 2 * 8
+    assert len(contents(tmp_path / "alone")) == hints_and_confidence
     assert contents(tmp_path / "together") == contents(tmp_path / "alone")
     assert len(shop.noted("written")) == 8
     assert "0 hints written in" in leadline(*words, *there).out

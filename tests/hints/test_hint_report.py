@@ -19,7 +19,7 @@ from leadline.hints.rectification import check_rig
 from leadline.hints.report import hint_page, write_report
 from leadline.hints.statistics import HintStatistics
 
-METHOD = HintMethod(settings=(MatcherSetting(3, 32, grey=True),), size=SIZE)
+METHOD = HintMethod("valid", (MatcherSetting(3, 32, grey=True),), size=SIZE)
 PAIRS = 3
 
 
@@ -126,7 +126,7 @@ def test_the_command_reports_also_on_what_was_there(tmp_path: Path) -> None:
     again = leadline(*words, "--report")
     assert "0 hints written" in again.out
     assert f"report: {tmp_path / 'hints' / 'report.html'}" in again.out
-    assert "4 views, mode valid" in (tmp_path / "hints" / "report.html").read_text()
+    assert "4 views, mode consistent" in (tmp_path / "hints" / "report.html").read_text()
 
 
 def test_a_useless_rig_is_gone_on_with_where_that_is_wanted(tmp_path: Path) -> None:

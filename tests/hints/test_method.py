@@ -2,12 +2,14 @@ from collections import Counter
 
 import pytest
 
+from leadline.hints.consistent import ConsistentSetting
 from leadline.hints.match import DEFAULT_SETTINGS, PUBLISHED_SETTINGS, MatcherSetting
 from leadline.hints.method import HintMethod
+from leadline.hints.semi_global import SemiGlobalSetting
 
 
 def test_fusing_runs_every_setting_that_differs() -> None:
-    assert HintMethod().settings_for("a") == DEFAULT_SETTINGS
+    assert HintMethod("valid").settings_for("a") == DEFAULT_SETTINGS
     assert len(HintMethod("published", PUBLISHED_SETTINGS).settings_for("a")) == 8
     assert HintMethod("single").settings_for("a") == HintMethod("single").settings_for("b")
 
@@ -26,6 +28,9 @@ def test_random_draws_one_of_twelve_by_seed_and_image() -> None:
 def test_what_is_recorded_differs_where_hints_do() -> None:
     methods = [
         HintMethod(),
+        HintMethod(consistent=ConsistentSetting(fill=True)),
+        HintMethod(consistent=ConsistentSetting(SemiGlobalSetting(num_disparities=128))),
+        HintMethod("valid"),
         HintMethod("published"),
         HintMethod("published", PUBLISHED_SETTINGS),
         HintMethod("published", (MatcherSetting(3, 64, p1=8),)),
@@ -46,4 +51,19 @@ def test_senseless_methods_are_refused() -> None:
     with pytest.raises(ValueError, match="mode single: expected one setting, got 12"):
         HintMethod("single", PUBLISHED_SETTINGS)
     with pytest.raises(ValueError, match="width above the 160 disparities searched"):
-        HintMethod(size=(96, 160))
+        HintMethod("valid", size=(96, 160))
+    with pytest.raises(ValueError, match="mode consistent: expected none of OpenCV's"):
+        HintMethod(settings=DEFAULT_SETTINGS)
+    with pytest.raises(ValueError, match="mode single: expected no settings of the mode"):
+        HintMethod("single", consistent=ConsistentSetting(fill=True))
+    with pytest.raises(ValueError, match="size: expected 4x4 or more, got 160x3"):
+        HintMethod(size=(3, 160))
+    with pytest.raises(ValueError, match="seed: expected 0 or more"):
+        HintMethod("random", seed=-1)
+
+
+def test_the_reach_is_that_of_the_widest_matcher() -> None:
+    assert HintMethod().reach == HintMethod("published").reach == 160
+    assert HintMethod("single").reach == 64
+    narrow = ConsistentSetting(SemiGlobalSetting(num_disparities=96))
+    assert HintMethod(consistent=narrow).reach == 96

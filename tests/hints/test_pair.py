@@ -7,8 +7,11 @@ import pytest
 from hints.pairs import METHOD, SHIFT, SIZE, write_pair
 from PIL import Image
 
+from leadline.data.confidence_files import LEVEL_STEP, confidence_path, read_confidence
 from leadline.data.depth_files import read_disparity, read_settings
+from leadline.hints.consistent import KINDS, consistent_hints
 from leadline.hints.match import MatcherSetting
+from leadline.hints.method import HintMethod
 from leadline.hints.pair import Quality, load_pair, make_hints
 
 
@@ -37,6 +40,22 @@ def test_the_two_views_of_a_symmetric_pair_mirror_each_other(tmp_path: Path) -> 
             read_disparity(tmp_path / "hints" / view),
             read_disparity(tmp_path / "mirrored" / other_view)[:, ::-1],
         )
+
+
+def test_hints_on_which_both_views_agree_have_their_confidence_beside_them(tmp_path: Path) -> None:
+    job, method = write_pair(tmp_path, 0), HintMethod(size=SIZE)
+    qualities = make_hints(job, method, tmp_path / "hints")
+    pictures = load_pair(job.left, job.right, SIZE)
+    for view, found in zip(job.hints, consistent_hints(*pictures, method.consistent), strict=True):
+        assert found is not None
+        assert found.confidence is not None
+        hint = read_disparity(tmp_path / "hints" / view)
+        np.testing.assert_array_equal(hint * 16, found.disparity)
+        assert np.mean(np.abs(hint - SHIFT)[hint > 0] < 0.5) > 0.95
+        confidence = read_confidence(confidence_path(tmp_path / "hints", view), SIZE)
+        assert np.abs(confidence.astype(int) - found.confidence).max() <= LEVEL_STEP
+        assert set(qualities[view].shares) == set(KINDS)
+        assert qualities[view].coverage == np.mean(hint > 0) > 0.9
 
 
 def test_only_the_views_wanted_are_written(tmp_path: Path) -> None:

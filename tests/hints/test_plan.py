@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from hints.pairs import METHOD, SIZE, pair, write_pair
 
+from leadline.data.confidence_files import confidence_path, read_confidence
 from leadline.data.depth_files import read_disparity, read_settings, write_disparity
 from leadline.hints import generate as generate_module
 from leadline.hints.generate import generate_hints
+from leadline.hints.method import HintMethod
 from leadline.hints.origin import ORIGIN_KEY
 from leadline.hints.pair import HintJob
 from leadline.hints.plan import plan
@@ -39,6 +41,18 @@ def write_rig(root: Path) -> list[HintJob]:
 
 def run(jobs: list[HintJob], folder: Path, *, overwrite: bool = False) -> HintSummary:
     return generate_hints(jobs, folder, METHOD, workers=1, overwrite=overwrite)
+
+
+def test_a_hint_without_its_confidence_is_made_anew(jobs: list[HintJob], folder: Path) -> None:
+    method = HintMethod(size=SIZE)
+    generate_hints(jobs, folder, method, workers=1)
+    view = jobs[1].hints[0]
+    confidence_path(folder, view).unlink()
+    confidence_path(folder, jobs[2].hints[1]).write_bytes(b"cut short")
+    left = plan(jobs, folder, method, overwrite=False)
+    assert [job.hints for job in left.jobs] == [(view,), (jobs[2].hints[1],)]
+    generate_hints(jobs, folder, method, workers=1)
+    assert read_confidence(confidence_path(folder, view), SIZE).any()
 
 
 def contents(folder: Path) -> dict[str, bytes]:

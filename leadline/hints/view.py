@@ -1,0 +1,45 @@
+"""The hint of one view, as every way of making hints gives it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, Int8, Int16, UInt8
+
+Picture = UInt8[np.ndarray, "h w 3"]
+NOTHING = -1
+
+
+@dataclass(frozen=True)
+class ViewHint:
+    """Disparity with its origin, and how well it explains the picture."""
+
+    disparity: Int16[np.ndarray, "h w"]
+    """Sixteenths of a pixel, 0 = missing."""
+    choice: Int8[np.ndarray, "h w"]
+    """Which of several ways it was found; `NOTHING` where it is missing."""
+    error: Float32[np.ndarray, "h w"]
+    """Photometric error of the other view sampled along the hint; of no meaning where it is
+    missing."""
+    identity: Float32[np.ndarray, "h w"]
+    """That of the other view left where it is."""
+    confidence: UInt8[np.ndarray, "h w"] | None = None
+    """In 255ths; 0 where there is no hint, or one that no match has found. None: nobody knows."""
+
+    def mirrored(self) -> "ViewHint":
+        """That of the mirrored picture."""
+        return ViewHint(
+            _mirrored(self.disparity),
+            _mirrored(self.choice),
+            _mirrored(self.error),
+            _mirrored(self.identity),
+            None if self.confidence is None else _mirrored(self.confidence),
+        )
+
+
+def mirrored_pair(left: Picture, right: Picture) -> tuple[Picture, Picture]:
+    """Both pictures in the mirror, in which the right view is a left one."""
+    return _mirrored(right), _mirrored(left)
+
+
+def _mirrored(picture: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(picture[:, ::-1])
