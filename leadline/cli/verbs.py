@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 DEFAULT_HINTS = "hints"
 """Folder within a data set that its source knows to hold no photographs."""
-DOUBTFUL_SHARE = 0.7
-"""Of the pixels that hints explain better than no motion at all: right pairs of streets give 0.85
-and more, swapped or unrectified ones 0.65 and less."""
+DOUBTFUL_SHARE = 0.5
+"""Of the pixels that have a hint which explains them better than no motion at all: right pairs of
+streets give 0.7 and more, swapped ones 0.4 and less."""
 
 
 def synthetic(options: argparse.Namespace) -> None:
@@ -75,9 +75,10 @@ def hints(options: argparse.Namespace) -> int:
         )
     print(summary)
     made = summary.written + summary.skipped
-    if made and summary.beats_identity < DOUBTFUL_SHARE:
+    explained = summary.coverage * summary.beats_identity
+    if made and explained < DOUBTFUL_SHARE:
         print(
-            f"leadline: only {summary.beats_identity:.0%} of the hints explain the pictures better "
+            f"leadline: only {explained:.0%} of the pixels have a hint that explains them better "
             "than no depth at all: are left and right swapped, or the pairs not rectified? Look at "
             "the contact sheet before training",
             file=sys.stderr,
