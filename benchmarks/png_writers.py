@@ -63,7 +63,7 @@ WRITERS: dict[str, Writer] = {
 
 def views(data: Path, pairs: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Disparity as it is stored and confidence in 255ths, of the left views."""
-    method = HintMethod()
+    method = HintMethod("valid")
     for job in source_jobs(KittiStereo2015(data)).jobs[:pairs]:
         left, right = load_pair(job.left, job.right, method.size)
         fused = fuse_view(left, right, method.settings_for(""), method)
