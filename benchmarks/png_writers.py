@@ -2,21 +2,22 @@
 
 usage: python benchmarks/png_writers.py [STEREO_2015/training] [--pairs 10]
 
-Hints of the default mode at 1024x320; confidence is by how much each pixel is explained better by
+Hints of the mode `valid` at 1024x320; confidence is by how much each pixel is explained better by
 its hint than by no motion, the noisiest that there could be. CPU time on one core, medians over the
 pairs.
 """
 
 import argparse
 import io
-import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
+from loading import milliseconds
 from PIL import Image
 from stereo_drive import setting
 
@@ -24,10 +25,10 @@ from leadline.data.confidence_files import CERTAIN, LEVEL_STEP, read_confidence,
 from leadline.data.depth_files import DISPARITY_STEPS_PER_PIXEL
 from leadline.data.png_files import read_png, write_png
 from leadline.data.sources.stereo2015 import KittiStereo2015
-from leadline.hints.fuse import SIXTEENTHS, identity_error
+from leadline.hints.fuse import SIXTEENTHS
 from leadline.hints.jobs import source_jobs
 from leadline.hints.method import HintMethod
-from leadline.hints.pair import fuse_view, load_pair
+from leadline.hints.pair import load_pair, view_hints
 
 RUN_LENGTHS = 3
 """Pillow's name of zlib's strategy."""
@@ -66,9 +67,9 @@ def views(data: Path, pairs: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     method = HintMethod("valid")
     for job in source_jobs(KittiStereo2015(data)).jobs[:pairs]:
         left, right = load_pair(job.left, job.right, method.size)
-        fused = fuse_view(left, right, method.settings_for(""), method)
-        steps = fused.disparity.astype(np.uint16) * (DISPARITY_STEPS_PER_PIXEL // SIXTEENTHS)
-        gain = 1 - fused.error / np.maximum(identity_error(left, right), 1e-3)
+        (hint,) = view_hints(replace(job, right_hint=None), left, right, method).values()
+        steps = hint.disparity.astype(np.uint16) * (DISPARITY_STEPS_PER_PIXEL // SIXTEENTHS)
+        gain = 1 - hint.error / np.maximum(hint.identity, 1e-3)
         confidence = np.rint(CERTAIN * np.clip(gain, 0, 1) * (steps > 0)).astype(np.uint8)
         yield steps, confidence
 
@@ -81,15 +82,6 @@ def costs(maps: list[np.ndarray], writer: Writer, path: Path) -> str:
         reading.append(milliseconds(lambda: read_png(path)))
         sizes.append(path.stat().st_size / 1e3)
     return f"{np.mean(sizes):.0f} | {median(writing):.1f} | {median(reading):.1f}"
-
-
-def milliseconds(work: Callable[[], object], repeats: int = 5) -> float:
-    times = []
-    for _ in range(repeats):
-        start = time.process_time()
-        work()
-        times.append(time.process_time() - start)
-    return median(times) * 1e3
 
 
 def coarse(confidence: np.ndarray, path: Path) -> np.ndarray:

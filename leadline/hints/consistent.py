@@ -26,6 +26,8 @@ FINE, COARSE, FILLED = range(len(KINDS))
 
 SMALLEST = 4
 """Rows and columns of the smallest image that has a half."""
+_RANGE_MULTIPLE = 4
+"""A range is even at full size and at half of it."""
 _RANGE_STEP = 32
 _RANGE_MARGIN = 16
 _RANGE_SHARE = 1e-3
@@ -37,7 +39,11 @@ _MEDIAN = 3
 
 @dataclass(frozen=True)
 class ConsistentSetting:
-    """How both views are matched and what counts as agreement, in pixels of the full size."""
+    """How both views are matched and what counts as agreement, in pixels of the full size.
+
+    Raises:
+        ValueError: a range that has no half.
+    """
 
     matching: SemiGlobalSetting = field(default_factory=SemiGlobalSetting)
     tolerance: float = 1.5
@@ -54,6 +60,13 @@ class ConsistentSetting:
     """Below this share of explanation a coarse disparity is dropped."""
     fill: bool = False
     """Whether holes take the smaller disparity of their neighbours in the row."""
+
+    def __post_init__(self) -> None:
+        if self.matching.num_disparities % _RANGE_MULTIPLE:
+            raise ValueError(
+                f"disparities: expected a multiple of {_RANGE_MULTIPLE}, since half of them are "
+                f"searched at half the size, got {self.matching.num_disparities}"
+            )
 
     def __str__(self) -> str:
         values = asdict(self)

@@ -58,7 +58,7 @@ class SemiGlobalSetting:
     def __post_init__(self) -> None:
         if not 2 <= self.num_disparities <= _MOST_DISPARITIES or self.num_disparities % 2:
             raise ValueError(
-                f"num_disparities: expected an even number from 2 to {_MOST_DISPARITIES}, "
+                f"disparities: expected an even number from 2 to {_MOST_DISPARITIES}, "
                 f"got {self.num_disparities}"
             )
         cost = max(BITS, self.beyond) + (GUIDE_LIMIT >> self.guide_shift)

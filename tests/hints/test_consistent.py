@@ -185,6 +185,11 @@ def test_settings_are_recorded_whole() -> None:
     assert len(KINDS) == 3
 
 
+def test_a_range_without_a_half_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"disparities: expected a multiple of 4, .* got 98"):
+        ConsistentSetting(SemiGlobalSetting(num_disparities=98))
+
+
 def test_pictures_of_two_sizes_are_refused() -> None:
     picture = texture(WIDTH, 3)
     with pytest.raises(ValueError, match="4x4 or more"):

@@ -164,9 +164,9 @@ def test_a_guide_decides_where_the_picture_does_not() -> None:
 
 
 def test_what_cannot_be_held_is_refused() -> None:
-    with pytest.raises(ValueError, match="num_disparities: expected an even number"):
+    with pytest.raises(ValueError, match="disparities: expected an even number"):
         SemiGlobalSetting(num_disparities=17)
-    with pytest.raises(ValueError, match="num_disparities: expected an even number"):
+    with pytest.raises(ValueError, match="disparities: expected an even number"):
         SemiGlobalSetting(num_disparities=258)
     with pytest.raises(ValueError, match="penalties: expected"):
         SemiGlobalSetting(p2=230)
