@@ -22,6 +22,7 @@ from pathlib import Path
 
 import torch
 
+from leadline.data.confidence_files import CONFIDENCE_FOLDER
 from leadline.training.curves import read_curves
 
 RESULTS = Path(__file__).with_name("killed.md")
@@ -105,7 +106,13 @@ def begin_again(job: Job, total: int, kills: int, draw: random.Random) -> int:
 
 
 def times(out: Path) -> dict[str, int]:
-    return {name: path.stat().st_mtime_ns for name, path in results(out).items()}
+    """Of what is finished: confidence is written before its hint, and finished with it."""
+    found = results(out)
+    return {
+        name: path.stat().st_mtime_ns
+        for name, path in found.items()
+        if name.removeprefix(f"{CONFIDENCE_FOLDER}/") in found
+    }
 
 
 def digest(path: Path) -> str:
