@@ -14,11 +14,20 @@ differences pass 4.3 standard errors (5 %). Runs resume; each finished run is on
 """
 
 import argparse
-import math
 from pathlib import Path
 
-import numpy as np
-from small_world import Row, Trial, conditions, guesses, prepare, run_all
+from small_world import (
+    SEEDS,
+    Row,
+    Trial,
+    compared,
+    conditions,
+    every_run,
+    guesses,
+    prepare,
+    run_all,
+    spread,
+)
 
 STYLES = {
     "self": "depth_hints_s_self",
@@ -27,31 +36,7 @@ STYLES = {
     "sum": "depth_hints_s_sum",
     "soft": "depth_hints_s",
 }
-SEEDS = (0, 1, 2)
-SIGNIFICANT, CERTAIN = 2.0, 4.3
-"""Standard errors; by Student's t with two degrees of freedom, 18 % and 5 % by chance."""
-FIGURES = ("abs_rel", "thin", "occluded")
 RESULTS = Path(__file__).with_name("styles.md")
-
-
-def paired(rows: list[Row], figure: str, style: str, other: str) -> tuple[float, float]:
-    """Mean and standard error over seeds of figure(style) - figure(other)."""
-    value = {(row["style"], row["seed"]): row[figure] for row in rows}
-    difference = [value[style, seed] - value[other, seed] for seed in SEEDS]
-    return float(np.mean(difference)), float(np.std(difference, ddof=1) / math.sqrt(len(SEEDS)))
-
-
-def values(rows: list[Row], style: str) -> dict[int, float]:
-    """Abs Rel by seed."""
-    return {row["seed"]: row["abs_rel"] for row in rows if row["style"] == style}
-
-
-def verdict(mean: float, error: float) -> str:
-    """In words, for a figure that should be small."""
-    if abs(mean) < SIGNIFICANT * error:
-        return "draw"
-    word = "wins" if mean < 0 else "loses"
-    return word if abs(mean) < CERTAIN * error else f"**{word}**"
 
 
 def table(rows: list[Row], no_picture: dict[str, float]) -> str:
@@ -66,13 +51,7 @@ def table(rows: list[Row], no_picture: dict[str, float]) -> str:
         "| style | Abs Rel | Abs Rel, thin | Abs Rel, occluded |",
         "|---|---|---|---|",
     ]
-    for style in STYLES:
-        own = [row for row in rows if row["style"] == style]
-        cells = [
-            f"{np.mean([r[f] for r in own]):.3f} ± {np.std([r[f] for r in own], ddof=1):.3f}"
-            for f in FIGURES
-        ]
-        lines.append(f"| {style} | {' | '.join(cells)} |")
+    lines += [f"| {style} | {spread(rows, style)} |" for style in STYLES]
     lines += [f"| {name} (no picture) | {value:.3f} | | |" for name, value in no_picture.items()]
     lines += [
         "",
@@ -82,20 +61,9 @@ def table(rows: list[Row], no_picture: dict[str, float]) -> str:
         "",
     ]
     lines += ["| soft against | Abs Rel | thin | occluded | seeds won |", "|---|---|---|---|---|"]
-    for other in STYLES:
-        if other == "soft":
-            continue
-        cells = []
-        for figure in FIGURES:
-            mean, error = paired(rows, figure, "soft", other)
-            cells.append(f"{mean:+.3f} ± {error:.3f} {verdict(mean, error)}")
-        won = sum(values(rows, "soft")[seed] < values(rows, other)[seed] for seed in SEEDS)
-        lines.append(f"| {other} | {' | '.join(cells)} | {won} of {len(SEEDS)} |")
-    lines += ["", "Abs Rel of every run:", "", f"| style | {' | '.join(map(str, SEEDS))} |"]
-    lines.append(f"|---{'|---' * len(SEEDS)}|")
-    for style in STYLES:
-        cells = [f"{values(rows, style)[seed]:.3f}" for seed in SEEDS]
-        lines.append(f"| {style} | {' | '.join(cells)} |")
+    others = [style for style in STYLES if style != "soft"]
+    lines += [f"| {other} | {compared(rows, 'soft', other)} |" for other in others]
+    lines += ["", *every_run(rows, list(STYLES))]
     return "\n".join(lines) + "\n"
 
 

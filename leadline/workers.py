@@ -16,6 +16,8 @@ from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import cv2
 
+from leadline.memory import keep_freed_memory
+
 MOST_ON_WINDOWS = 61
 """Processes that a pool can wait for there."""
 IN_HAND = 4
@@ -93,6 +95,7 @@ def in_processes(
 def _in_this_process(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
+    keep_freed_memory()
     try:
         yield from map(function, items)
     finally:
@@ -107,6 +110,7 @@ def _start_method() -> str:
 
 def _prepare_worker() -> None:
     cv2.setNumThreads(1)
+    keep_freed_memory()
     # Ctrl-C reaches every process of the terminal; the caller alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_caller, daemon=True).start()

@@ -11,6 +11,7 @@ ROOMS = (
         "types",
         "files",
         "jit",
+        "memory",
         "workers",
         "cluster",
         "recipes",

@@ -8,6 +8,7 @@ import cv2
 from distributed import get_worker
 
 from leadline.cluster.passport import Passport
+from leadline.memory import keep_freed_memory
 from leadline.workers import Item, Result
 
 
@@ -35,6 +36,7 @@ def do_unit(
     if objection:
         return [Raised(RuntimeError(f"the worker {get_worker().address} {objection}"))]
     cv2.setNumThreads(1)
+    keep_freed_memory()
     done: list[Result | Raised] = []
     for item in unit.items:
         try:

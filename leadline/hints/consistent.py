@@ -28,7 +28,7 @@ SMALLEST = 4
 """Rows and columns of the smallest image that has a half."""
 _RANGE_MULTIPLE = 4
 """A range is even at full size and at half of it."""
-_RANGE_STEP = 32
+_RANGE_STEP = 64
 _RANGE_MARGIN = 16
 _RANGE_SHARE = 1e-3
 """Of the pixels: fewer do not widen the range."""

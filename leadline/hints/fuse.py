@@ -25,6 +25,7 @@ UNEXPLAINED = 2.0
 _int = np.int32
 _float = np.float32
 _CHANNELS = 3
+_ROWS = 3  # of a window
 _WINDOW = 9  # pixels in 3 x 3
 _WHITE = 255 * SIXTEENTHS
 # Colours stay sums over windows of sixteenths; the constants of SSIM take on that scale instead.
@@ -69,13 +70,14 @@ def fuse(
     _check_sizes(target.shape, source.shape, (*candidates.shape[1:], _CHANNELS))
     target_planes, source_planes = _planes(target), _planes(source)
     size = target.shape[:2]
-    best, choice = np.full(size, UNEXPLAINED, np.float32), np.full(size, -1, np.int8)
+    fused = Fused(
+        np.zeros(size, np.int16), np.full(size, -1, np.int8), np.full(size, UNEXPLAINED, np.float32)
+    )
     # One memory layout, so that one compilation serves every caller.
     candidates = np.ascontiguousarray(candidates)
-    _fuse(target_planes, source_planes, candidates, missing_may_win, best, choice)
-    index = np.maximum(choice, 0).astype(np.intp)
-    disparity = np.take_along_axis(candidates, index[None], axis=0)[0]
-    return Fused(np.where(choice < 0, np.int16(0), disparity), choice, best)
+    best = fused.disparity, fused.choice, fused.error
+    _fuse(target_planes, source_planes, candidates, missing_may_win, *best)
+    return fused
 
 
 def identity_error(
@@ -106,98 +108,107 @@ def _planes(image: UInt8[np.ndarray, "h w 3"]) -> Int16[np.ndarray, "3 h w"]:
 
 @compiled
 @no_type_check
-def _fuse(target, source, candidates, missing_may_win, best, choice):
+def _fuse(target, source, candidates, missing_may_win, disparity, choice, best):
     number, height, width = candidates.shape
     least = 0 if missing_may_win else 1
-    sums, squares = _target_sums(target)
-    warped = np.empty_like(source)
-    error = np.empty((height, width), np.float32)
+    # Of every candidate the rows of one window, in turn: the whole would not stay in the cache.
+    warped = np.empty((number, _CHANNELS, _ROWS, width), np.int16)
     for n in range(number):
-        _warp(source, candidates[n], warped)
-        _errors(target, sums, squares, warped, error)
-        for y in range(height):
+        _warp_row(source, candidates, n, 0, warped)
+    room = _room(width)
+    error = np.empty(width, np.float32)
+    for y in range(height):
+        above, below = _neighbours(y, height)
+        _sum_target_row(target, above, y, below, room)
+        for n in range(number):
+            if y + 1 < height:
+                _warp_row(source, candidates, n, y + 1, warped)
+            error[:] = 0
+            for c in range(_CHANNELS):
+                a, b = warped[n, c], target[c]
+                rows = a[above % _ROWS], a[y % _ROWS], a[below % _ROWS]
+                _add_channel_error(rows, (b[above], b[y], b[below]), c, room, error)
             for x in range(width):
-                may_win = candidates[n, y, x] >= least
-                if may_win and error[y, x] < best[y, x]:
-                    best[y, x] = error[y, x]
+                if candidates[n, y, x] >= least and error[x] < best[y, x]:
+                    disparity[y, x] = candidates[n, y, x]
                     choice[y, x] = n
+                    best[y, x] = error[x]
 
 
 @compiled
 @no_type_check
 def _identity_error(target, source, error):
-    sums, squares = _target_sums(target)
-    _errors(target, sums, squares, source, error)
-
-
-@compiled
-@no_type_check
-def _warp(source, disparity, warped):
-    channels, height, width = source.shape
+    height, width = error.shape
+    room = _room(width)
+    error[:] = 0
     for y in range(height):
-        for x in range(width):
-            if disparity[y, x] > 0:
-                place = max(SIXTEENTHS * x - disparity[y, x], 0)
-                left, share = place // SIXTEENTHS, place % SIXTEENTHS
-                right = min(left + 1, width - 1)
-                for c in range(channels):
-                    mixed = (SIXTEENTHS - share) * source[c, y, left] + share * source[c, y, right]
-                    warped[c, y, x] = mixed // SIXTEENTHS
-            else:
-                for c in range(channels):
-                    warped[c, y, x] = source[c, 0, 0]
-
-
-@compiled
-@no_type_check
-def _errors(target, target_sums, target_squares, warped, error):
-    channels, height, width = target.shape
-    sums, squares, products = _column_sums(width), _column_sums(width), _column_sums(width)
-    for y in range(height):
-        error[y] = 0
         above, below = _neighbours(y, height)
-        for c in range(channels):
-            a, b = warped[c], target[c]
-            _sum_columns(a[above], a[y], a[below], sums)
-            _sum_column_products(a[above], a[y], a[below], a[above], a[y], a[below], squares)
-            _sum_column_products(a[above], a[y], a[below], b[above], b[y], b[below], products)
-            _add_row_error(
-                a[y],
-                b[y],
-                sums,
-                squares,
-                products,
-                target_sums[c, y],
-                target_squares[c, y],
-                error[y],
-            )
+        _sum_target_row(target, above, y, below, room)
+        for c in range(_CHANNELS):
+            a, b = source[c], target[c]
+            rows = a[above], a[y], a[below]
+            _add_channel_error(rows, (b[above], b[y], b[below]), c, room, error[y])
 
 
 @compiled
 @no_type_check
-def _target_sums(target):
-    channels, height, width = target.shape
-    sums = np.empty((channels, height, width), np.int32)
-    squares = np.empty((channels, height, width), np.int32)
-    columns, column_squares = _column_sums(width), _column_sums(width)
-    for c in range(channels):
+def _warp_row(source, candidates, n, y, warped):
+    width = source.shape[2]
+    for x in range(width):
+        disparity = candidates[n, y, x]
+        if disparity > 0:
+            place = max(SIXTEENTHS * x - disparity, 0)
+            left, share = place // SIXTEENTHS, place % SIXTEENTHS
+            right = min(left + 1, width - 1)
+            for c in range(_CHANNELS):
+                mixed = (SIXTEENTHS - share) * source[c, y, left] + share * source[c, y, right]
+                warped[n, c, y % _ROWS, x] = mixed // SIXTEENTHS
+        else:
+            for c in range(_CHANNELS):
+                warped[n, c, y % _ROWS, x] = source[c, 0, 0]
+
+
+@compiled
+@no_type_check
+def _room(width):
+    """Sums of the target's windows in one row and their squares, by channel; and three rows of
+    sums per column, also of the reflected columns beyond both borders.
+    """
+    of_target = np.empty((2, _CHANNELS, width), np.int32)
+    return of_target[0], of_target[1], np.empty((_ROWS, width + 2), np.int32)
+
+
+@compiled
+@no_type_check
+def _sum_target_row(target, above, y, below, room):
+    sums, squares, columns = room
+    for c in range(_CHANNELS):
         plane = target[c]
-        for y in range(height):
-            above, below = _neighbours(y, height)
-            rows = plane[above], plane[y], plane[below]
-            _sum_columns(*rows, columns)
-            _sum_column_products(*rows, *rows, column_squares)
-            for x in range(width):
-                sums[c, y, x] = columns[x] + columns[x + 1] + columns[x + 2]
-                squares[c, y, x] = column_squares[x] + column_squares[x + 1] + column_squares[x + 2]
-    return sums, squares
+        rows = plane[above], plane[y], plane[below]
+        _sum_columns(rows, columns[0])
+        _sum_column_products(rows, rows, columns[1])
+        for x in range(sums.shape[1]):
+            sums[c, x] = columns[0, x] + columns[0, x + 1] + columns[0, x + 2]
+            squares[c, x] = columns[1, x] + columns[1, x + 1] + columns[1, x + 2]
 
 
 @compiled
 @no_type_check
-def _column_sums(width):
-    """Room for one sum per column, and for the reflected columns beyond both borders."""
-    return np.empty(width + 2, np.int32)
+def _add_channel_error(rows, target_rows, channel, room, error):
+    target_sums, target_squares, columns = room
+    _sum_columns(rows, columns[0])
+    _sum_column_products(rows, rows, columns[1])
+    _sum_column_products(rows, target_rows, columns[2])
+    _add_row_error(
+        rows[1],
+        target_rows[1],
+        columns[0],
+        columns[1],
+        columns[2],
+        target_sums[channel],
+        target_squares[channel],
+        error,
+    )
 
 
 @compiled
@@ -209,7 +220,8 @@ def _neighbours(y, height):
 
 @compiled
 @no_type_check
-def _sum_columns(above, here, below, sums):
+def _sum_columns(rows, sums):
+    above, here, below = rows
     width = len(here)
     for x in range(width):
         sums[x + 1] = _int(above[x]) + _int(here[x]) + _int(below[x])
@@ -218,7 +230,9 @@ def _sum_columns(above, here, below, sums):
 
 @compiled
 @no_type_check
-def _sum_column_products(above, here, below, other_above, other_here, other_below, sums):
+def _sum_column_products(rows, others, sums):
+    above, here, below = rows
+    other_above, other_here, other_below = others
     width = len(here)
     for x in range(width):
         sums[x + 1] = (

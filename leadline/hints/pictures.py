@@ -10,6 +10,7 @@ from leadline.colour import DepthScale, colour_depth, colour_photometric_error
 from leadline.data.depth_files import read_disparity
 from leadline.hints.fuse import SIXTEENTHS, fuse
 from leadline.hints.pair import HintJob, load_pair
+from leadline.hints.view import in_mirror
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,9 @@ class HintPictures:
         if view == job.left_hint:
             return cls(left, _hint_picture(disparity), _error_picture(left, right, disparity))
         # Fusing knows left targets only: see leadline/hints/fuse.py.
-        mirrored = (np.ascontiguousarray(each[:, ::-1]) for each in (right, left, disparity))
+        mirrored = (in_mirror(each) for each in (right, left, disparity))
         error = _error_picture(*mirrored)
-        return cls(right, _hint_picture(disparity), np.ascontiguousarray(error[:, ::-1]))
+        return cls(right, _hint_picture(disparity), in_mirror(error))
 
 
 def _hint_picture(disparity: Float32[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w 3"]:

@@ -19,6 +19,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from leadline.hints.census import BITS, census
+from leadline.hints.view import in_mirror
 from leadline.jit import compiled
 
 SMOOTH_STEP = 4
@@ -27,11 +28,14 @@ GUIDE_LIMIT = 127
 """What a guide says of a disparity that is far from the best."""
 _MOST = 255
 """What a byte holds."""
-_INDEX_BITS = 8
-"""Of a key: a sum of costs above and a disparity below, so that the least key tells both."""
-_MOST_DISPARITIES = 1 << _INDEX_BITS
+_MOST_DISPARITIES = 256
+_KEY_BITS, _UNTOLD_BITS = 6, 2
+"""Of a key: a sum of three costs above and a disparity below without its last bits, so that the
+least key tells both, the disparity but for a few."""
+_KEYS = 1 << _KEY_BITS
+_MOST_KEY = 0xFFFF
 
-_byte, _word, _long = np.uint8, np.uint16, np.uint32
+_byte, _word, _place = np.uint8, np.uint16, np.uintp
 _float = np.float32
 
 
@@ -84,8 +88,8 @@ class MatchedViews:
     def mirrored(self) -> "MatchedViews":
         """Those of both pictures mirrored, when the right one becomes a left one."""
         return MatchedViews(
-            np.ascontiguousarray(self.disparity[::-1, :, ::-1]),
-            np.ascontiguousarray(self.margin[::-1, :, ::-1]),
+            np.stack([in_mirror(view) for view in self.disparity[::-1]]),
+            np.stack([in_mirror(view) for view in self.margin[::-1]]),
         )
 
 
@@ -150,6 +154,10 @@ def _count_bits(context, word):  # type: ignore[no-untyped-def]
     return types.uint32(types.uint32), generate
 
 
+# Compiled functions take whole arrays and a place in them: a slice would count its references,
+# which takes longer than the loop over its disparities.
+
+
 @compiled
 @no_type_check
 def _match(
@@ -177,69 +185,71 @@ def _match(
     beside = np.full((2, disparities + 2), nowhere)
     # Backwards, so that disparities run forwards: right pixel x has the place width - 1 - x.
     right_codes = np.empty(width, np.uint32)
-    right_keys = np.empty(width, np.uint32)
+    right_keys = np.empty(width, np.uint16)
     for y in range(height):
         now, before = y % 2, 1 - y % 2
-        right_codes[:] = right[y, ::-1]
+        above_now, above_before = above[now], above[before]
+        for x in range(width):
+            right_codes[x] = right[y, width - 1 - x]
         least = _byte(0)
         for x in range(width):
-            cost = costs[x]
-            _compare(left[y, x], right_codes[width - 1 - x :], beyond, cost)
+            _compare(left[y, x], right_codes, width - 1 - x, beyond, costs, x)
             if guide.size > 0:
-                place = guide[min(y // 2, len(guide) - 1), min(x // 2, guide.shape[1] - 1)]
-                _add_guide(place, guide_shift, cost)
+                half_y, half_x = min(y // 2, len(guide) - 1), min(x // 2, guide.shape[1] - 1)
+                _add_guide(guide, half_y, half_x, guide_shift, costs, x)
             if y > 0:
                 p2 = penalties[_contrast(image[y, x], image[y - 1, x])]
                 above_least[now, x] = _follow(
-                    above[before, x], above_least[before, x], cost, p1, p2, above[now, x]
+                    above_before, x, above_least[before, x], costs, x, p1, p2, above_now, x
                 )
             else:
-                above_least[now, x] = _start(cost, above[now, x])
+                above_least[now, x] = _start(costs, x, above_now, x)
             if x > 0:
                 p2 = penalties[_contrast(image[y, x], image[y, x - 1])]
-                least = _follow(beside[1 - x % 2], least, cost, p1, p2, beside[x % 2])
+                least = _follow(beside, 1 - x % 2, least, costs, x, p1, p2, beside, x % 2)
             else:
-                least = _start(cost, beside[0])
-            _sum_paths(above[now, x], beside[x % 2], sums[x])
-        right_keys[:] = _long(0xFFFFFFFF)
+                least = _start(costs, x, beside, 0)
+            _sum_paths(above_now, x, beside, x % 2, sums)
+        right_keys[:] = _word(_MOST_KEY)
         for x in range(width - 1, -1, -1):
-            cost, total = costs[x], sums[x]
             if x < width - 1:
                 p2 = penalties[_contrast(image[y, x], image[y, x + 1])]
-                least = _follow(beside[1 - x % 2], least, cost, p1, p2, beside[x % 2])
+                least = _follow(beside, 1 - x % 2, least, costs, x, p1, p2, beside, x % 2)
             else:
-                least = _start(cost, beside[x % 2])
-            _add_path(beside[x % 2], total)
-            possible = total[: min(x + 1, disparities)]
-            best = _least_keys(possible, right_keys[width - 1 - x :])
+                least = _start(costs, x, beside, x % 2)
+            _add_path(beside, x % 2, sums, x)
+            possible = min(x + 1, disparities)
+            best = _least_keys(sums, x, possible, right_keys, width - 1 - x)
             disparity[0, y, x] = best
-            if 0 < best < len(possible) - 1:
-                disparity[0, y, x] += _fraction(total[best - 1], total[best], total[best + 1])
+            if 0 < best < possible - 1:
+                disparity[0, y, x] += _fraction(sums[x, best - 1], sums[x, best], sums[x, best + 1])
             if kept.size > 0:
-                _keep(total, total[best], kept[y, x])
-            margin[0, y, x] = _margin(possible, best)
-        _finish_right_row(right_keys, sums, margin[0, y], disparity[1, y], margin[1, y])
+                _keep(sums, x, sums[x, best], kept, y)
+            margin[0, y, x] = _margin(sums, x, possible, best)
+        _finish_right_row(right_keys, sums, y, disparity, margin)
 
 
 @compiled
 @no_type_check
-def _compare(code, others, beyond, cost):
+def _compare(code, others, first, beyond, costs, x):
     """Bits in which a pixel differs from those of the other picture, from disparity 0 upwards."""
-    inside = min(len(cost), len(others))
+    disparities = costs.shape[1]
+    inside = min(disparities, len(others) - first)
+    start = _place(first)
     for d in range(inside):
-        cost[d] = _byte(_count_bits(code ^ others[d]))
-    last = cost[inside - 1]
-    for d in range(inside, len(cost)):
-        cost[d] = last if last < beyond else beyond
+        costs[x, d] = _byte(_count_bits(code ^ others[start + _place(d)]))
+    last = costs[x, inside - 1]
+    for d in range(inside, disparities):
+        costs[x, d] = last if last < beyond else beyond
 
 
 @compiled
 @no_type_check
-def _add_guide(place, shift, cost):
-    for half in range(len(cost) // 2):
-        more = _byte(place[half] >> shift)
-        cost[2 * half] += more
-        cost[2 * half + 1] += more
+def _add_guide(guide, half_y, half_x, shift, costs, x):
+    for half in range(costs.shape[1] // 2):
+        more = _byte(guide[half_y, half_x, half] >> shift)
+        costs[x, 2 * half] += more
+        costs[x, 2 * half + 1] += more
 
 
 @compiled
@@ -250,73 +260,95 @@ def _contrast(value, other):
 
 @compiled
 @no_type_check
-def _start(cost, path):
+def _start(costs, x, paths, place):
     """The first pixel of a path; returns its least cost."""
     lowest = _byte(_MOST)
-    for d in range(len(cost)):
-        path[d + 1] = cost[d]
-        lowest = min(lowest, cost[d])
+    for d in range(costs.shape[1]):
+        paths[place, d + 1] = costs[x, d]
+        lowest = min(lowest, costs[x, d])
     return lowest
 
 
 @compiled
 @no_type_check
-def _follow(previous, least, cost, p1, p2, path):
-    """One pixel on along a path whose last pixel had the costs `previous`, the least of which was
-    `least`; returns its own least cost.
+def _follow(earlier, last, least, costs, x, p1, p2, paths, place):
+    """One pixel on along a path whose last pixel had the costs `earlier[last]`, the least of which
+    was `least`; returns its own least cost.
     """
     jump = _byte(least + p2)
     lowest = _byte(_MOST)
-    for d in range(len(cost)):
-        lower, same, upper = previous[d], previous[d + 1], previous[d + 2]
+    for d in range(costs.shape[1]):
+        lower, same, upper = earlier[last, d], earlier[last, d + 1], earlier[last, d + 2]
         step = _byte((lower if lower < upper else upper) + p1)
         best = same if same < step else step
         best = best if best < jump else jump
-        value = _byte(_byte(best - least) + cost[d])
-        path[d + 1] = value
+        value = _byte(_byte(best - least) + costs[x, d])
+        paths[place, d + 1] = value
         lowest = value if value < lowest else lowest
     return lowest
 
 
 @compiled
 @no_type_check
-def _sum_paths(one, other, total):
-    for d in range(len(total)):
-        total[d] = _word(one[d + 1]) + _word(other[d + 1])
+def _sum_paths(above, x, beside, place, sums):
+    for d in range(sums.shape[1]):
+        sums[x, d] = _word(above[x, d + 1]) + _word(beside[place, d + 1])
 
 
 @compiled
 @no_type_check
-def _add_path(path, total):
-    for d in range(len(total)):
-        total[d] += _word(path[d + 1])
+def _add_path(beside, place, sums, x):
+    for d in range(sums.shape[1]):
+        sums[x, d] += _word(beside[place, d + 1])
 
 
 @compiled
 @no_type_check
-def _least_keys(possible, right_keys):
+def _least_keys(sums, x, possible, right_keys, first):
     """The disparity of the least sum of a left pixel; each sum is offered to a right pixel too."""
-    best = _long(0xFFFFFFFF)
-    for d in range(len(possible)):
-        key = _long(_long(possible[d]) << _long(_INDEX_BITS)) | _long(d)
-        best = key if key < best else best
-        other = right_keys[d]
-        right_keys[d] = key if key < other else other
-    return best % _MOST_DISPARITIES
+    least = _word(_MOST_KEY)
+    start = _place(first)
+    for d in range(possible):
+        key = _word(_word(sums[x, d] << _word(_KEY_BITS)) | _word(d >> _UNTOLD_BITS))
+        least = key if key < least else least
+        other = right_keys[start + _place(d)]
+        right_keys[start + _place(d)] = key if key < other else other
+    return _untold(sums, x, 0, least)
 
 
 @compiled
 @no_type_check
-def _margin(possible, best):
+def _untold(sums, x, step, key):
+    """The disparity that a key stands for: the first of a few whose sum it holds."""
+    d = int(key % _KEYS) << _UNTOLD_BITS
+    least = key >> _KEY_BITS
+    while sums[x + step * d, d] != least:
+        d += 1
+    return d
+
+
+@compiled
+@no_type_check
+def _margin(sums, x, possible, best):
     """How far the second best sum is above the best, whose neighbours do not count; 0 where there
     is no second one.
     """
-    second = _word(0xFFFF)
-    for d in range(best - 1):
-        second = possible[d] if possible[d] < second else second
-    for d in range(best + 2, len(possible)):
-        second = possible[d] if possible[d] < second else second
-    return second - possible[best] if second < _word(0xFFFF) else _word(0)
+    nothing = _word(0xFFFF)
+    least = sums[x, best]
+    before, after = max(best - 1, 0), min(best + 1, possible - 1)
+    at_before, at_after = sums[x, before], sums[x, after]
+    # Out of the way for a moment: a loop without conditions takes half the time.
+    sums[x, before] = nothing
+    sums[x, best] = nothing
+    sums[x, after] = nothing
+    second = nothing
+    for d in range(possible):
+        value = sums[x, d]
+        second = value if value < second else second
+    sums[x, before] = at_before
+    sums[x, after] = at_after
+    sums[x, best] = least
+    return second - least if second < nothing else _word(0)
 
 
 @compiled
@@ -330,23 +362,23 @@ def _fraction(lower, least, upper):
 
 @compiled
 @no_type_check
-def _keep(total, least, guide):
-    for d in range(len(total)):
+def _keep(sums, x, least, guide, y):
+    for d in range(sums.shape[1]):
         # A disparity that points beyond the border may cost less than the best that does not.
-        above = _word(total[d] - least) if total[d] > least else _word(0)
-        guide[d] = _byte(above if above < GUIDE_LIMIT else GUIDE_LIMIT)
+        above = _word(sums[x, d] - least) if sums[x, d] > least else _word(0)
+        guide[y, x, d] = _byte(above if above < GUIDE_LIMIT else GUIDE_LIMIT)
 
 
 @compiled
 @no_type_check
-def _finish_right_row(keys, sums, left_margin, disparity, margin):
+def _finish_right_row(keys, sums, y, disparity, margin):
     width, disparities = sums.shape
     for x in range(width):
-        best = int(keys[width - 1 - x] % _MOST_DISPARITIES)
-        disparity[x] = best
+        best = _untold(sums, x, 1, keys[width - 1 - x])
+        disparity[1, y, x] = best
         matched = x + best
-        margin[x] = left_margin[matched]
+        margin[1, y, x] = margin[0, y, matched]
         if 0 < best < disparities - 1 and matched + 1 < width:
-            disparity[x] += _fraction(
+            disparity[1, y, x] += _fraction(
                 sums[matched - 1, best - 1], sums[matched, best], sums[matched + 1, best + 1]
             )

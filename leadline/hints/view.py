@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from jaxtyping import Float32, Int8, Int16, UInt8
 
 Picture = UInt8[np.ndarray, "h w 3"]
 NOTHING = -1
+_LEFT_RIGHT = 1
 
 
 @dataclass(frozen=True)
@@ -28,18 +30,19 @@ class ViewHint:
     def mirrored(self) -> "ViewHint":
         """That of the mirrored picture."""
         return ViewHint(
-            _mirrored(self.disparity),
-            _mirrored(self.choice),
-            _mirrored(self.error),
-            _mirrored(self.identity),
-            None if self.confidence is None else _mirrored(self.confidence),
+            in_mirror(self.disparity),
+            in_mirror(self.choice),
+            in_mirror(self.error),
+            in_mirror(self.identity),
+            None if self.confidence is None else in_mirror(self.confidence),
         )
 
 
 def mirrored_pair(left: Picture, right: Picture) -> tuple[Picture, Picture]:
     """Both pictures in the mirror, in which the right view is a left one."""
-    return _mirrored(right), _mirrored(left)
+    return in_mirror(right), in_mirror(left)
 
 
-def _mirrored(picture: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(picture[:, ::-1])
+def in_mirror(picture: np.ndarray) -> np.ndarray:
+    """A map or a picture, left to right."""
+    return cv2.flip(picture, _LEFT_RIGHT)

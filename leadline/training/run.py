@@ -16,9 +16,9 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from leadline.data.module import DepthData
 from leadline.files import atomic_path, remove_leftovers
+from leadline.memory import keep_freed_memory
 from leadline.training.curves import CurveLog
 from leadline.training.draws import CountedDraws
-from leadline.training.memory import keep_freed_memory
 from leadline.training.module import DepthTraining
 from leadline.training.pictures import Pictures
 from leadline.training.precision import chosen_precision

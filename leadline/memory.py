@@ -1,4 +1,4 @@
-"""Freed memory kept for the next step: a training asks for the same blocks again and again."""
+"""Freed memory kept for the next step: training and matching ask for the same blocks each time."""
 
 import ctypes
 import platform
@@ -12,7 +12,7 @@ _NEVER = 2**31 - 1
 def keep_freed_memory() -> bool:
     """Tell the C library to keep what is freed, where it is GNU's; whether it was told.
 
-    By default it gives blocks of the size of an activation back to the system, which clears every
+    By default it gives blocks of the size of an image back to the system, which clears every
     page of them before it hands them out again, in every step. The process keeps its peak of memory
     until it ends.
     """

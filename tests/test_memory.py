@@ -9,7 +9,7 @@ import pytest
 # In a process of its own: the setting holds until the process ends.
 PROGRAM = """
 import ctypes
-from leadline.training.memory import keep_freed_memory
+from leadline.memory import keep_freed_memory
 
 class Mallinfo2(ctypes.Structure):
     _fields_ = [(name, ctypes.c_size_t) for name in (
