@@ -91,8 +91,8 @@ def main() -> None:
     prepare(options.out, {kind.folder: kind.method for kind in KINDS.values()})
     trials = [
         Trial(name, kind.recipe, seed, hints=kind.folder)
-        for seed in SEEDS
         for name, kind in KINDS.items()
+        for seed in SEEDS
     ]
     rows = run_all(trials, options.out, options.jobs)
     RESULTS.write_text(table(rows, guesses(options.out)))

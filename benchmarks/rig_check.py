@@ -22,7 +22,7 @@ import numpy as np
 from hints_quality import judge as judge_hint
 
 from leadline.data.depth_files import read_disparity
-from leadline.data.images import image_size
+from leadline.data.image_files import image_size
 from leadline.data.sources.base import FrameId
 from leadline.data.sources.detect import open_source
 from leadline.data.sources.stereo2015 import KittiStereo2015

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from leadline.colour import DepthScale, colour_depth, montage
-from leadline.data.images import read_picture, write_picture
+from leadline.data.image_files import read_picture, write_picture
 from leadline.data.sources.base import FrameId, Source
 from leadline.data.sources.detect import open_source, source_config
 from leadline.data.splits import read_split

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8, UInt16
 from PIL import PngImagePlugin
 
-from leadline.data.images import decoded
+from leadline.data.image_files import decoded
 from leadline.files import atomic_path
 
 PNG_END = b"IEND\xaeB`\x82"

@@ -12,7 +12,7 @@ from leadline.data.confidence_files import (
     of_another_size,
 )
 from leadline.data.hint_maps import absent_hint
-from leadline.data.images import image_size
+from leadline.data.image_files import image_size
 from leadline.data.sources.base import FrameId, Source
 from leadline.types import TARGET, Offset
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from leadline.data.images import decoded
+from leadline.data.image_files import decoded
 from leadline.data.sources.base import FrameId, Source
 from leadline.data.synthetic.kinds import Kind
 from leadline.evaluation.details import DetailedFrame

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float32, Int8, Int16, UInt8
 
 from leadline.jit import compiled
-from leadline.photometry import CONTRAST_CONSTANT, LUMINANCE_CONSTANT, SSIM_WEIGHT
+from leadline.photometry.constants import CONTRAST_CONSTANT, LUMINANCE_CONSTANT, SSIM_WEIGHT
 
 SIXTEENTHS = 16
 """Steps per pixel of disparity, as StereoSGBM counts; warped colours have as many per step."""

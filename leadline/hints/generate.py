@@ -86,7 +86,7 @@ def generate_hints(
 
 def _local_crew(workers: int) -> Crew:
     def results(work: Work[Item, Result], items: Sequence[Item]) -> Iterator[Result]:
-        return in_processes(work.do, items, workers, preload=make_hints.__module__)
+        return in_processes(work.do, items, workers, preload=__name__)
 
     return results
 

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from leadline.data.images import image_size
+from leadline.data.image_files import image_size
 from leadline.hints.alignment import Alignment, align
 from leadline.hints.features import Matches, match_features
 from leadline.hints.pair import HintJob, load_pair

@@ -12,7 +12,7 @@ from jaxtyping import Float32
 
 from leadline.colour import DepthScale, colour_depth
 from leadline.data.depth_files import write_depth
-from leadline.data.images import write_picture
+from leadline.data.image_files import write_picture
 from leadline.data.prediction_record import DIVIDE, Output, PredictionSettings
 from leadline.files import remove_leftovers
 from leadline.inference.model_folder import fingerprint

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from leadline.jit import compiled_fast
-from leadline.photometry.error import CONTRAST_CONSTANT, LUMINANCE_CONSTANT
+from leadline.photometry.constants import CONTRAST_CONSTANT, LUMINANCE_CONSTANT
 
 NINTH = 1 / 9
 """Weight of a pixel in its 3x3 window."""

@@ -9,11 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-SSIM_WEIGHT = 0.85
-"""Share of SSIM in the photometric error [monodepth], [monodepth2]."""
-LUMINANCE_CONSTANT = 0.01**2
-CONTRAST_CONSTANT = 0.03**2
-"""C1 and C2 of SSIM for colours in [0, 1] [ssim]."""
+from leadline.photometry.constants import CONTRAST_CONSTANT, LUMINANCE_CONSTANT, SSIM_WEIGHT
 
 
 def _window_mean(image: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:

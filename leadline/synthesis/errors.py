@@ -14,7 +14,8 @@ from torch import Tensor
 
 from leadline.geometry.depth import to_full_size
 from leadline.geometry.warp import Padding, Warp, warp_by_depth, warp_by_inverse_depth
-from leadline.photometry import SSIM_WEIGHT, photometric_errors
+from leadline.photometry.constants import SSIM_WEIGHT
+from leadline.photometry.error import photometric_errors
 from leadline.types import STEREO, TARGET, Batch, Errors, Offset, Predictions
 
 Explanation = Literal["predicted", "identity", "hint", "warped"]

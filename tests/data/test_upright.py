@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageOps
 
-from leadline.data.images import image_size, load_image, read_picture
+from leadline.data.image_files import image_size, read_picture
+from leadline.data.images import load_image
 from leadline.data.upright import AS_STORED, noted_orientation
 
 STORED = (48, 80)

@@ -21,7 +21,7 @@ from leadline.data.sources.folder import ImageFolder
 from leadline.data.sources.kitti import KittiRaw
 from leadline.data.zoom import Window, draw_window, show_window
 from leadline.geometry.warp import warp_by_depth
-from leadline.photometry import photometric_error
+from leadline.photometry.error import photometric_error
 from leadline.types import STEREO, TARGET, Batch, Sample
 
 OLD, NEW = (20, 28), (9, 13)

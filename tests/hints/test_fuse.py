@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from leadline.geometry.warp import sample, warp_by_disparity
 from leadline.hints import fuse as fuse_module
 from leadline.hints.fuse import UNEXPLAINED, fuse, identity_error
-from leadline.photometry import photometric_error
+from leadline.photometry.error import photometric_error
 
 CORNER = (-1e6, 0.0)
 """Where depth 0 is projected: far to the left of the first row."""

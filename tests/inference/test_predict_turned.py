@@ -8,7 +8,7 @@ import pytest
 from PIL import ExifTags, Image
 from small_models import write_photographs
 
-from leadline.data.images import read_picture
+from leadline.data.image_files import read_picture
 from leadline.data.prediction_record import PredictionRecord
 from leadline.evaluation.panels import read_photograph
 from leadline.inference.predict_files import (

@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leadline.photometry import photometric_error, photometric_errors
 from leadline.photometry.compiled import CompiledErrors
+from leadline.photometry.error import photometric_error, photometric_errors
 
 sizes = st.tuples(st.integers(2, 9), st.integers(2, 12))
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
-from leadline.photometry import photometric_error, ssim_distance
+from leadline.photometry.error import photometric_error, ssim_distance
 
 sizes = st.tuples(st.integers(2, 9), st.integers(2, 9))
 seeds = st.integers(0, 2**31)

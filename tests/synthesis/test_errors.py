@@ -7,7 +7,7 @@ import torch
 from scenes import NEXT, plane_batch, predictions_of, without
 
 from leadline.geometry.warp import warp_by_depth
-from leadline.photometry import photometric_error
+from leadline.photometry.error import photometric_error
 from leadline.synthesis.errors import Explainer, counted_noise
 from leadline.types import STEREO, TARGET
 

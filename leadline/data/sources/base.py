@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from leadline.data.images import image_size
+from leadline.data.image_files import image_size
 from leadline.types import Offset
 
 SIDES = ("l", "r")

@@ -5,7 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from leadline.data.images import IMAGE_SUFFIXES
+from leadline.data.image_files import IMAGE_SUFFIXES
 from leadline.data.sources.base import Source
 from leadline.data.sources.camera_file import CAMERA_FILE, EXAMPLE
 from leadline.data.sources.folder import ImageFolder

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from jaxtyping import Float64
 
-from leadline.data.images import image_size, list_images, natural_key
+from leadline.data.image_files import image_size, list_images, natural_key
 from leadline.data.prediction_record import RECORD
 from leadline.data.sources.base import FrameId, RigCamera, Source
 from leadline.data.sources.camera_file import CAMERA_FILE, EXAMPLE, CameraFile, read_camera_file

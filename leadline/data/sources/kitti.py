@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from leadline.data.depth_files import KITTI_DIVIDE, read_depth
-from leadline.data.images import list_images
+from leadline.data.image_files import list_images
 from leadline.data.sources.base import (
     ACCUMULATED_MAPS,
     FORWARD_SWEEPS,

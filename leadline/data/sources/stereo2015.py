@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from leadline.data.depth_files import read_disparity
-from leadline.data.images import list_images
+from leadline.data.image_files import list_images
 from leadline.data.sources.base import FrameId, Source
 
 Visible = Literal["noc", "occ"]
