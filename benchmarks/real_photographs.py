@@ -6,7 +6,8 @@ best value per row (both oracles: they know the truth), and the honest guess, th
 per row of the training drive's own hints. Runs resume. Pictures stay in the folder of the runs:
 the photographs have terms of their own.
 
-    python benchmarks/real_photographs.py --out runs/real [--data ../shared/data] [--recipe NAME]
+    python benchmarks/real_photographs.py --out runs/real [--data ../shared/data]
+    python benchmarks/real_photographs.py --out runs/real --recipe NAME [--hints MODE]
 """
 
 import argparse
@@ -34,6 +35,7 @@ from leadline.evaluation.protocol import named_protocol
 from leadline.evaluation.run import PREDICTIONS, evaluate_model
 from leadline.hints.generate import generate_hints
 from leadline.hints.jobs import source_jobs
+from leadline.hints.match import PUBLISHED_SETTINGS
 from leadline.hints.method import HintMethod
 from leadline.inference.train_model import train_model
 from leadline.metrics import DepthMetrics, depth_metrics, mean_metrics
@@ -44,7 +46,12 @@ RECIPES = ("depth_hints_s", "monodepth2_s")
 HEIGHT, WIDTH, BATCH = 128, 416, 6
 EPOCHS, STEP_SIZE, LEARNING_RATE = 160, 120, 5e-4
 """Seven steps an epoch: 42 images, both cameras, in batches of six."""
-HINTS = HintMethod("valid")
+HINTS = {
+    "valid": HintMethod("valid"),
+    "consistent": HintMethod(),
+    "published": HintMethod("published", PUBLISHED_SETTINGS),
+}
+FIRST_HINTS = "valid"
 """The default of the day on which the table was made."""
 ZOOM = 1.5
 """Twenty-one frames of one street are learned by heart, row by row, unless they are varied."""
@@ -90,18 +97,19 @@ def split(source: Source, drive: str, path: Path, cameras: Sequence[int]) -> lis
     return frames
 
 
-def train(recipe: str, root: Path, out: Path, threads: int) -> tuple[Path, float]:
-    """The model of a recipe after its hour, and the hours it took."""
+def train(recipe: str, hints: str, root: Path, out: Path, threads: int) -> tuple[Path, float]:
+    """The model of a recipe after its hour, and the seconds it took."""
     torch.set_num_threads(threads)
+    run = out / run_name(recipe, hints)
     data = {
         "source": source_config(root),
         "train_split": str(out / "train.txt"),
     }
     if recipe.startswith("depth_hints"):
-        data["hints"] = str(out / "hints")
+        data["hints"] = str(out / f"hints_{hints}")
     settings = [
         *(f"--data.height={HEIGHT}", f"--data.width={WIDTH}", f"--data.batch_size={BATCH}"),
-        *(f"--data.zoom={ZOOM}", "--data.workers=0", f"--data.cache={out / 'cache' / recipe}"),
+        *(f"--data.zoom={ZOOM}", "--data.workers=0", f"--data.cache={out / 'cache' / run.name}"),
         # Nothing is chosen by validation: every image is trained on.
         "--data.val_share=0",
         "--model.predictor.init_args.depth.init_args.weights=none",
@@ -110,12 +118,16 @@ def train(recipe: str, root: Path, out: Path, threads: int) -> tuple[Path, float
         *(f"--run.epochs={EPOCHS}", "--run.checkpoint_every=100", "--run.pictures_every=400"),
     ]
     config = read_recipe(recipe, {"data": data}, settings)
-    clock, start = out / recipe / "seconds.txt", time.perf_counter()
-    model = train_model(config, recipe, out / recipe)
+    clock, start = run / "seconds.txt", time.perf_counter()
+    model = train_model(config, recipe, run)
     # A run that was cut off has taken the time of all its parts.
     seconds = time.perf_counter() - start + (float(clock.read_text()) if clock.exists() else 0)
     clock.write_text(f"{seconds:.0f}")
     return model, seconds
+
+
+def run_name(recipe: str, hints: str) -> str:
+    return recipe if hints == FIRST_HINTS else f"{recipe}_{hints}"
 
 
 def row_guess_of_hints(
@@ -180,6 +192,7 @@ def main() -> None:
     default = os.environ.get("LEADLINE_REAL_DATA", "../shared/data")
     parser.add_argument("--data", type=Path, default=Path(default))
     parser.add_argument("--recipe", choices=RECIPES, help="train this one only, without a table")
+    parser.add_argument("--hints", choices=HINTS, default=FIRST_HINTS, help="of the one recipe")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     out: Path = options.out
@@ -188,17 +201,21 @@ def main() -> None:
     source = open_source(root)
     training = split(source, TRAIN, out / "train.txt", cameras=(0, 1))
     test = split(source, TEST, out / "test.txt", cameras=(0,))
-    print(generate_hints(source_jobs(source, training).jobs, out / "hints", HINTS))
+    if options.hints != FIRST_HINTS and not options.recipe:
+        parser.error("--hints needs a --recipe: the table is of one kind of hints")
+    folder = out / f"hints_{options.hints}"
+    print(generate_hints(source_jobs(source, training).jobs, folder, HINTS[options.hints]))
     rows = []
     for recipe in [options.recipe] if options.recipe else RECIPES:
-        model, seconds = train(recipe, root, out, options.threads)
-        folder = out / recipe / "evaluation"
-        mean = evaluate_model(model, root, folder, split=out / "test.txt", protocol=PROTOCOL).mean
-        rows.append(row_of(recipe, mean, f"{seconds / 60:.0f} min, {options.threads} thread(s)"))
+        model, seconds = train(recipe, options.hints, root, out, options.threads)
+        name = run_name(recipe, options.hints)
+        scores = out / name / "evaluation"
+        mean = evaluate_model(model, root, scores, split=out / "test.txt", protocol=PROTOCOL).mean
+        rows.append(row_of(name, mean, f"{seconds / 60:.0f} min, {options.threads} thread(s)"))
     if options.recipe:
         print("\n".join(rows))
         return
-    guess = row_guess_of_hints(source, training, test, out / "hints")
+    guess = row_guess_of_hints(source, training, test, folder)
     rows.append(row_of("row medians of the training hints", guess, "honest guess"))
     truths = [source.true_depth(frame, WANTED) for frame in test]
     for name, oracle in honest_guesses(truths, named_protocol(PROTOCOL), UNALIGNED).items():
@@ -210,8 +227,8 @@ def main() -> None:
         "",
         f"{date.today()}, {platform.processor() or platform.machine()}, torch {torch.__version__}. "
         f"Trained from scratch on {len(training)} images of {TRAIN} at {WIDTH}x{HEIGHT}, {EPOCHS} "
-        f"epochs, hints of the mode {HINTS.mode}, parts of the images up to {ZOOM:g} times larger; "
-        f"scored on {len(test)} images "
+        f"epochs, hints of the mode {FIRST_HINTS}, parts of the images up to {ZOOM:g} times "
+        f"larger; scored on {len(test)} images "
         f"of {TEST}, eigen protocol, cap 80 m, metres, no "
         "median scaling.",
         "",

@@ -134,8 +134,9 @@ def _add_hints(subparsers: Any) -> None:
     parser.add_argument(
         "--disparities",
         type=int,
-        default=160,
-        help="range of mode consistent: more for things nearer than baseline x focal / range",
+        default=256,
+        help="most that mode consistent searches, up to 256; where nothing is near it searches "
+        "less by itself",
     )
     parser.add_argument("--fill", action="store_true", help="no holes, in mode consistent")
     parser.add_argument("--width", type=int, default=1024, help="at which pairs are matched")

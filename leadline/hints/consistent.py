@@ -29,6 +29,7 @@ SMALLEST = 4
 _RANGE_MULTIPLE = 4
 """A range is even at full size and at half of it."""
 _RANGE_STEP = 64
+"""Disparities that go through the vector instructions together: fewer take as long."""
 _RANGE_MARGIN = 16
 _RANGE_SHARE = 1e-3
 """Of the pixels: fewer do not widen the range."""
@@ -46,17 +47,15 @@ class ConsistentSetting:
     """
 
     matching: SemiGlobalSetting = field(default_factory=SemiGlobalSetting)
-    tolerance: float = 1.5
-    """By which the views may differ at full size."""
-    coarse_tolerance: float = 2.0
-    """And at half size."""
-    speckle: int = 200
+    tolerance: float = 2.0
+    """By which the views may differ."""
+    speckle: int = 50
     """Patches of fewer pixels, a pixel or more apart from what is around them, are dropped."""
     margin: int = 30
     """By which a disparity must beat the second best for half of the confidence."""
     doubt: float = 0.3
     """Photometric error that costs a hint its confidence where identity has none."""
-    least_explained: float = 0.3
+    least_explained: float = 0.15
     """Below this share of explanation a coarse disparity is dropped."""
     fill: bool = False
     """Whether holes take the smaller disparity of their neighbours in the row."""
@@ -138,7 +137,7 @@ def _reach(coarse: _Agreed, scale: float, most: int) -> int:
 
 
 def _coarse(views: MatchedViews, scale: float, setting: ConsistentSetting) -> _Agreed:
-    return _agreed(views, setting.coarse_tolerance / scale, setting.speckle // 4)
+    return _agreed(views, setting.tolerance / scale, setting.speckle // 4)
 
 
 def _agreed(views: MatchedViews, tolerance: float, speckle: int) -> _Agreed:

@@ -47,12 +47,12 @@ class SemiGlobalSetting:
         ValueError: a range that keys cannot hold, or penalties that bytes cannot.
     """
 
-    num_disparities: int = 160
+    num_disparities: int = 256
     p1: int = 18
     """Of a step of one disparity."""
-    p2: int = 180
+    p2: int = 150
     """Of a larger step where the picture is even; less across its edges."""
-    p2_least: int = 35
+    p2_least: int = 27
     beyond: int = 10
     """Cost of a disparity that points beyond the border of the other picture, or less: no more than
     that of its last pixel, so that an even picture prefers no disparity."""

@@ -63,7 +63,8 @@ def test_senseless_methods_are_refused() -> None:
 
 
 def test_the_reach_is_that_of_the_widest_matcher() -> None:
-    assert HintMethod().reach == HintMethod("published").reach == 160
+    assert HintMethod("valid").reach == HintMethod("published").reach == 160
+    assert HintMethod().reach == 256
     assert HintMethod("single").reach == 64
     narrow = ConsistentSetting(SemiGlobalSetting(num_disparities=96))
     assert HintMethod(consistent=narrow).reach == 96
