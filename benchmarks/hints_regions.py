@@ -9,7 +9,8 @@ some have few pixels of a region. Hints of the sky, which has none, are counted 
 
 import argparse
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -29,6 +30,7 @@ from leadline.hints.generate import generate_hints
 from leadline.hints.jobs import source_jobs
 from leadline.hints.match import PUBLISHED_SETTINGS
 from leadline.hints.method import HintMethod
+from leadline.hints.pair import HintJob
 
 WORLD = WorldSettings(drives=6, frames=4, size=(1024, 320), seed=5, velodyne=False)
 METHODS = {
@@ -40,6 +42,7 @@ METHODS = {
 FAR = 40.0
 """Metres."""
 D1_PIXELS, D1_SHARE = 3, 0.05
+SEEN, THIN_THINGS, POLES, SKY = "all that both views see", "thin structures", "poles", "sky"
 
 
 def regions(disparity: np.ndarray, depth: np.ndarray, kinds: np.ndarray) -> dict[str, np.ndarray]:
@@ -50,13 +53,14 @@ def regions(disparity: np.ndarray, depth: np.ndarray, kinds: np.ndarray) -> dict
     seen = things & ~band & ~hidden
     thin = np.isin(kinds, THIN)
     return {
-        "all that both views see": seen,
-        "thin structures": seen & thin,
-        "poles": seen & (kinds == Kind.POLE),
+        SEEN: seen,
+        THIN_THINGS: seen & thin,
+        POLES: seen & (kinds == Kind.POLE),
         f"beyond {FAR:.0f} m": seen & (depth > FAR),
         "the rest": seen & ~thin & (depth <= FAR),
         "occluded in the right view": hidden,
         "left band, beyond the right view": band,
+        SKY: ~things,
     }
 
 
@@ -68,15 +72,22 @@ def score(hint: np.ndarray, truth: np.ndarray, region: np.ndarray) -> tuple[int,
     return int(region.sum()), int(given.sum()), int(wrong.sum())
 
 
-def counts(world: Path, out: Path) -> Iterator[tuple[str, str, tuple[int, int, int]]]:
-    """(region, method, pixels) of every left image."""
+@dataclass(frozen=True)
+class LeftView:
+    """A left image of the world and what is true of it."""
+
+    job: HintJob
+    disparity: np.ndarray
+    regions: dict[str, np.ndarray]
+
+
+def left_views(out: Path) -> Iterator[LeftView]:
+    """Every left image of the world, which is made if it is not there."""
+    world = out / "world"
+    print(generate(world, WORLD))
     source = open_source(world)
     splits = [read_split(path) for path in sorted((world / "splits").glob("*.txt"))]
-    frames = sorted({f for split in splits for f in split if f.camera == 0}, key=str)
-    jobs = source_jobs(source, frames).jobs
-    for name, method in METHODS.items():
-        print(name, generate_hints(jobs, out / name.replace(", ", "_"), method), flush=True)
-    for frame in frames:
+    for frame in sorted({f for split in splits for f in split if f.camera == 0}, key=str):
         depth, camera = source.true_depth(frame), source.camera(frame)
         baseline = source.baseline(frame.sequence)
         assert depth is not None
@@ -86,12 +97,8 @@ def counts(world: Path, out: Path) -> Iterator[tuple[str, str, tuple[int, int, i
         truth = np.where(depth > 0, focal * baseline / np.where(depth > 0, depth, 1), 0)
         path = world / frame.sequence / "kinds" / "image_02" / f"{frame.index:010d}.png"
         kinds = np.asarray(decoded(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED))
-        for name in METHODS:
-            folder = out / name.replace(", ", "_")
-            hint = read_disparity(folder / PurePosixPath(source.hint_path(frame)))
-            for region, mask in regions(truth, depth, kinds).items():
-                yield region, name, score(hint, truth, mask)
-            yield "sky", name, score(hint, truth, depth == 0)
+        (job,) = source_jobs(source, [frame]).jobs
+        yield LeftView(job, truth, regions(truth, depth, kinds))
 
 
 def main() -> None:
@@ -99,17 +106,23 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     out = parser.parse_args().out
     print(setting())
-    print(generate(out / "world", WORLD))
+    views = list(left_views(out))
+    folders = {name: out / name.replace(", ", "_") for name in METHODS}
+    for name, method in METHODS.items():
+        print(name, generate_hints([view.job for view in views], folders[name], method))
     sums: dict[str, dict[str, np.ndarray]] = {}
-    for region, name, pixels in counts(out / "world", out):
-        table = sums.setdefault(region, {})
-        table[name] = table.get(name, np.zeros(3, int)) + np.array(pixels)
-    every = sum(next(iter(table.values()))[0] for region, table in sums.items() if "all" in region)
+    for view in views:
+        for name, folder in folders.items():
+            hint = read_disparity(folder / view.job.hints[0])
+            for region, mask in view.regions.items():
+                table = sums.setdefault(region, {})
+                table[name] = table.get(name, 0) + np.array(score(hint, view.disparity, mask))
+    every = next(iter(sums[SEEN].values()))[0]
     print(f"\n| region | share | {' | '.join(METHODS)} |\n|---|---:|{'---:|' * len(METHODS)}")
     for region, table in sums.items():
         cells = []
         for number, given, wrong in table.values():
-            if region == "sky":
+            if region == SKY:
                 cells.append(f"{given / number:.3f} given")
                 continue
             d1_all = (number - given + wrong) / number
