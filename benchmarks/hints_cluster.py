@@ -25,6 +25,7 @@ from pathlib import Path
 import distributed
 
 from leadline.cluster.crew import ClusterCrew
+from leadline.data.confidence_files import confidence_path
 from leadline.data.sources.detect import open_source
 from leadline.hints.generate import generate_hints
 from leadline.hints.jobs import source_jobs
@@ -138,11 +139,9 @@ def run(
     seconds = time.perf_counter() - start
     look()
     rest = generate_hints(jobs, folder, scheduler=scheduler)
-    equal = sum(
-        (folder / view).read_bytes() == (alone / view).read_bytes()
-        for job in jobs
-        for view in job.hints
-    )
+    views = [view for job in jobs for view in job.hints]
+    files = [path for view in views for path in (view, confidence_path(Path(), view))]
+    equal = sum((folder / path).read_bytes() == (alone / path).read_bytes() for path in files)
     half = [path for path in folder.rglob(".*") if path.is_file()]
     print(mishap, seconds, told, flush=True)
     return Row(mishap, rest.skipped, equal, len(again), len(half), seconds, told)
@@ -188,12 +187,14 @@ def cpu_seconds(process: int) -> float:
 
 
 def table(rows: Sequence[Row], cost: tuple[float, float], pairs: int) -> str:
-    columns = "hints | equal to one process | written again | half files | seconds | told"
+    columns = (
+        "hints | files equal to those of one process | written again | half files | seconds | told"
+    )
     return f"""# Hints by a Dask cluster whose parts fail
 
 `python benchmarks/hints_cluster.py`, {date.today()}: {platform.machine()}, {os.cpu_count()} cores
 shared with other work, Python {platform.python_version()}, distributed {distributed.__version__};
-a scheduler and two workers as processes of their own, {pairs} pairs, both views.
+a scheduler and two workers as processes of their own, {pairs} pairs, both views, two files each.
 "Written again": files whose time of change moved after they were first seen. "Half files": what is
 left under temporary names. Seconds include waiting for what was killed to be there again.
 

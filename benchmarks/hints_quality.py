@@ -1,23 +1,29 @@
 """Quality of hints against the true disparity of KITTI Stereo 2015, by mode.
 
-usage: python benchmarks/hints_quality.py .../kitti_stereo_2015/training
+usage: python benchmarks/hints_quality.py .../kitti_stereo_2015/training [--raw .../kitti_raw]
 
 Left views at native size, pixels with truth that both cameras see: density; D1 (error above 3 px
 and above 5 %) and end-point error among hints given; D1-all, where a missing hint counts as wrong.
 Per pair, then averaged. `same` is the share of pixels equal to those of the plain procedure.
+
+`--raw` judges drive 0023 as well, both views, by its LiDAR, whose points see past edges a little.
 """
 
 import argparse
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
 from hints_plain import BASELINE, FOCAL_X, plain_hint
+from stereo_drive import PNG_DRIVE, setting
 
 from leadline.data.depth_files import read_disparity
+from leadline.data.sources.kitti import KittiRaw
 from leadline.data.sources.stereo2015 import KittiStereo2015
 from leadline.hints.consistent import ConsistentSetting
+from leadline.hints.jobs import source_jobs
 from leadline.hints.match import PUBLISHED_SETTINGS
 from leadline.hints.method import HintMethod
 from leadline.hints.pair import HintJob, make_hints
@@ -52,10 +58,8 @@ def judge(disparity: np.ndarray, truth: np.ndarray) -> tuple[float, float, float
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("training", type=Path, help="folder with image_2, image_3, disp_noc_0")
-    source = KittiStereo2015(parser.parse_args().training)
+def pairs_of_2015(training: Path) -> None:
+    source = KittiStereo2015(training)
     rows: dict[str, list[tuple[float, ...]]] = {}
     with tempfile.TemporaryDirectory() as name:
         for frame in (frame for frame in source.frames if frame.camera == 0):
@@ -73,10 +77,46 @@ def main() -> None:
                 hint = read_disparity(Path(name) / view)
                 same = float(np.mean(np.abs(hint - plain) < 1 / 32))
                 rows.setdefault(what, []).append((*judge(hint, truth), same))
-    print("| | density | D1 given | EPE px | D1-all | same |\n|---|---:|---:|---:|---:|---:|")
+    print_table(("density", "D1 given", "EPE px", "D1-all", "same"), rows)
+
+
+def drive_by_lidar(root: Path) -> None:
+    source = KittiRaw(root)
+    rows: dict[str, list[tuple[float, ...]]] = {}
+    frames = [frame for frame in source.frames if frame.sequence.endswith(PNG_DRIVE)]
+    with tempfile.TemporaryDirectory() as name:
+        for what, method in METHODS.items():
+            for job in source_jobs(source, frames).jobs:
+                make_hints(job, method, Path(name))
+            for frame in frames:
+                depth, camera = source.true_depth(frame), source.camera(frame)
+                baseline = source.baseline(frame.sequence)
+                assert depth is not None
+                assert camera is not None
+                assert baseline is not None
+                reach = float(camera.intrinsics[0, 0]) * baseline
+                truth = np.where(depth > 0, reach / np.where(depth > 0, depth, 1), 0)
+                hint = read_disparity(Path(name) / source.hint_path(frame))
+                rows.setdefault(what, []).append(judge(hint, truth.astype(np.float32)))
+    print_table(("density", "D1 given", "EPE px", "D1-all"), rows)
+
+
+def print_table(columns: Sequence[str], rows: dict[str, list[tuple[float, ...]]]) -> None:
+    print(f"\n| | {' | '.join(columns)} |\n|---|{'---:|' * len(columns)}")
     for what, values in rows.items():
         means = " | ".join(f"{value:.4f}" for value in np.mean(values, axis=0))
         print(f"| {what} | {means} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("training", type=Path, help="folder with image_2, image_3, disp_noc_0")
+    parser.add_argument("--raw", type=Path, help="KITTI raw, with drive 0023")
+    options = parser.parse_args()
+    print(setting())
+    pairs_of_2015(options.training)
+    if options.raw:
+        drive_by_lidar(options.raw)
 
 
 if __name__ == "__main__":
