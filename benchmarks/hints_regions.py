@@ -109,7 +109,8 @@ def main() -> None:
     views = list(left_views(out))
     folders = {name: out / name.replace(", ", "_") for name in METHODS}
     for name, method in METHODS.items():
-        print(name, generate_hints([view.job for view in views], folders[name], method))
+        jobs = [view.job for view in views]
+        print(name, generate_hints(jobs, folders[name], method, overwrite=True))
     sums: dict[str, dict[str, np.ndarray]] = {}
     for view in views:
         for name, folder in folders.items():

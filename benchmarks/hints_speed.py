@@ -19,7 +19,9 @@ import numpy as np
 import torch
 from hints_plain import plain_error, plain_hint, plain_match
 from PIL import Image
+from stereo_drive import setting
 
+from leadline.data.confidence_files import write_confidence
 from leadline.data.depth_files import write_disparity
 from leadline.hints.consistent import ConsistentSetting, consistent_hints
 from leadline.hints.fuse import SIXTEENTHS, fuse, identity_error
@@ -33,9 +35,12 @@ from leadline.hints.match import (
 from leadline.hints.method import HintMethod
 from leadline.hints.pair import HintJob, load_pair, make_hints
 from leadline.hints.semi_global import match_views
+from leadline.memory import keep_freed_memory
 
 SIZE = (320, 1024)
 JPEG_QUALITY = 95
+NEAR = 128
+"""Disparities at full size that most streets need."""
 EIGHT = distinct(PUBLISHED_SETTINGS)
 
 
@@ -73,6 +78,11 @@ def parts(left: Path, right: Path, folder: Path) -> dict[str, Callable[[], objec
     matching = ConsistentSetting().matching
     narrow = replace(matching, num_disparities=matching.num_disparities // 2)
     guide = match_views(*halves, narrow, keep_guide=True).guide
+    near = replace(matching, num_disparities=NEAR)
+    hint = consistent_hints(*images, ConsistentSetting(), (True, False))[0]
+    assert hint is not None
+    confidence = hint.confidence
+    assert confidence is not None
     return {
         "read and resize both images": lambda: load_pair(left, right, SIZE),
         "match: 12 settings": lambda: candidates(*images, PUBLISHED_SETTINGS),
@@ -85,11 +95,12 @@ def parts(left: Path, right: Path, folder: Path) -> dict[str, Callable[[], objec
         "explain 8 candidates: compiled": lambda: fuse(*images, found),
         "error of identity": lambda: identity_error(*images),
         "consistent: half size": lambda: match_views(*halves, narrow, keep_guide=True),
-        "consistent: full size, guided": lambda: match_views(*greys, matching, guide),
+        f"consistent: full size, {NEAR} disparities": lambda: match_views(*greys, near, guide),
         "consistent: both views whole": lambda: consistent_hints(*images, ConsistentSetting()),
         "write: float32 .npy": lambda: np.save(folder / "a.npy", depth[:1]),
         "write: PNG, Pillow's default": lambda: Image.fromarray(steps).save(folder / "b.png"),
-        "write: PNG, run lengths": lambda: write_disparity(folder / "c.png", disparity, {}),
+        "write: PNG, ours": lambda: write_disparity(folder / "c.png", disparity, {}),
+        "write: its confidence": lambda: write_confidence(folder / "d.png", confidence),
     }
 
 
@@ -98,8 +109,10 @@ def main() -> None:
     parser.add_argument("training", type=Path, help="folder with image_2 and image_3")
     parser.add_argument("--pairs", type=int, default=10)
     arguments = parser.parse_args()
+    print(setting())
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
+    keep_freed_memory()
     originals = sorted((arguments.training / "image_2").glob("*.png"))[: arguments.pairs]
     whole: dict[str, list[float]] = {}
     part: dict[str, list[float]] = {}

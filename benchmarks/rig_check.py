@@ -127,7 +127,7 @@ def d1_all(jobs: Sequence[HintJob], truths: Sequence[np.ndarray], folder: Path) 
     wrong = []
     for number, (job, truth) in enumerate(zip(jobs, truths, strict=True)):
         view = PurePosixPath(f"{number}.png")
-        make_hints(replace(job, left_hint=view), HintMethod("valid"), folder)
+        make_hints(replace(job, left_hint=view), HintMethod(), folder)
         wrong.append(judge_hint(read_disparity(folder / view), truth)[3])
     return float(np.mean(wrong))
 
@@ -213,7 +213,7 @@ def costs(folder: Path, sets: Mapping[str, list[HintJob]]) -> None:
         many = check_rig(jobs, PUBLISHED_SIZE, REPORT_PAIRS)
         end = time.perf_counter()
         for job in jobs[:FEW_PAIRS]:
-            make_hints(job, HintMethod("valid"), folder / "cost")
+            make_hints(job, HintMethod(), folder / "cost")
         hint = (time.perf_counter() - end) / len(jobs[:FEW_PAIRS])
         assert few.pooled is not None
         assert many.pooled is not None

@@ -24,10 +24,11 @@ LOSSES = 10
 """Times in a row that a scheduler may be lost before a result comes."""
 UNITS_A_THREAD = 3
 """Units in hand for each thread: the next is there when one is done."""
-THREADS_FOR_SINGLES = 64
+THREADS_FOR_SINGLES = 16
 """Threads to whom items are handed out singly; with twice as many, two make a unit, and so on. A
-cautious guess: benchmarks/hints_cluster.py tells what a unit costs."""
-MOST_IN_A_UNIT = 16
+scheduler hands out some 500 units a second (benchmarks/hints_cluster.md); so it is asked for 150,
+if an item is a ninth of a second of work as a pair of images is."""
+MOST_IN_A_UNIT = 64
 
 
 @dataclass(frozen=True)
