@@ -171,7 +171,7 @@ def overhead(cluster: Cluster, folder: Path) -> tuple[float, float]:
     """Wall seconds, and CPU seconds of the scheduler, for each unit of nothing."""
     work = Work(abs, "nothing", str, abs)
     crew = ClusterCrew(cluster.address, folder, (), print)
-    scheduler = cluster.processes[-1] if len(cluster.processes) == 1 else cluster.processes[0]
+    scheduler = cluster.processes[0]
     list(crew(work, range(16)))
     before, start = cpu_seconds(scheduler.pid), time.perf_counter()
     list(crew(work, range(UNITS)))

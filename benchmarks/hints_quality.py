@@ -12,6 +12,7 @@ Per pair, then averaged. `same` is the share of pixels equal to those of the pla
 import argparse
 import tempfile
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 import cv2
@@ -19,6 +20,7 @@ import numpy as np
 from hints_plain import BASELINE, FOCAL_X, plain_hint
 from stereo_drive import PNG_DRIVE, setting
 
+from leadline.data.confidence_files import CERTAIN, confidence_path, read_confidence
 from leadline.data.depth_files import read_disparity
 from leadline.data.sources.kitti import KittiRaw
 from leadline.data.sources.stereo2015 import KittiStereo2015
@@ -27,7 +29,7 @@ from leadline.hints.jobs import source_jobs
 from leadline.hints.match import PUBLISHED_SETTINGS
 from leadline.hints.method import HintMethod
 from leadline.hints.pair import HintJob, make_hints
-from leadline.types import STEREO
+from leadline.offset import STEREO
 
 METHODS = {
     "published, 8 distinct matchers in full": HintMethod("published", PUBLISHED_SETTINGS),
@@ -40,22 +42,32 @@ METHODS = {
     "random": HintMethod("random"),
 }
 D1_PIXELS, D1_SHARE = 3, 0.05
+CONFIDENCES = (0, 0.1, 0.25, 0.4, 0.55, 0.7, 1.1)
+"""Bounds between which confidences are put together."""
 
 
 def judge(disparity: np.ndarray, truth: np.ndarray) -> tuple[float, float, float, float]:
     """Density, D1 given, end-point error, D1-all."""
-    height, width = truth.shape
-    scale = width / disparity.shape[1]
-    native = cv2.resize(disparity, (width, height), interpolation=cv2.INTER_NEAREST) * scale
+    native = at_native_size(disparity, truth)
     known, given = truth > 0, (truth > 0) & (native > 0)
-    error = np.abs(native - truth)
-    bad = (error > D1_PIXELS) & (error > D1_SHARE * truth)
+    error, bad = np.abs(native - truth), is_bad(native, truth)
     return (
         float(given.sum() / known.sum()),
         float(bad[given].mean()),
         float(error[given].mean()),
         float((bad | (native == 0))[known].mean()),
     )
+
+
+def at_native_size(disparity: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    height, width = truth.shape
+    scale = width / disparity.shape[1]
+    return cv2.resize(disparity, (width, height), interpolation=cv2.INTER_NEAREST) * scale
+
+
+def is_bad(disparity: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    error = np.abs(disparity - truth)
+    return (error > D1_PIXELS) & (error > D1_SHARE * truth)
 
 
 def pairs_of_2015(training: Path) -> None:
@@ -78,6 +90,32 @@ def pairs_of_2015(training: Path) -> None:
                 same = float(np.mean(np.abs(hint - plain) < 1 / 32))
                 rows.setdefault(what, []).append((*judge(hint, truth), same))
     print_table(("density", "D1 given", "EPE px", "D1-all", "same"), rows)
+
+
+def by_confidence(training: Path) -> None:
+    """D1 of the hints of the default mode, pooled, by the confidence beside them."""
+    source = KittiStereo2015(training)
+    confidences, wrongs = [], []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for job in source_jobs(source, [f for f in source.frames if f.camera == 0]).jobs:
+            make_hints(job, HintMethod(), folder)
+        for frame in (frame for frame in source.frames if frame.camera == 0):
+            truth, path = source.true_disparity(frame), source.hint_path(frame)
+            if truth is None or not (folder / path).is_file():
+                continue
+            hint = read_disparity(folder / path)
+            native = at_native_size(hint, truth)
+            beside = read_confidence(confidence_path(folder, path), hint.shape)
+            confidence = cv2.resize(beside, truth.shape[::-1], interpolation=cv2.INTER_NEAREST)
+            given = (truth > 0) & (native > 0)
+            confidences.append(confidence[given] / CERTAIN)
+            wrongs.append(is_bad(native, truth)[given])
+    confidence, wrong = np.concatenate(confidences), np.concatenate(wrongs)
+    print("\n| confidence | share of hints | D1 given |\n|---|---:|---:|")
+    for low, high in pairwise(CONFIDENCES):
+        band = (confidence >= low) & (confidence < high)
+        print(f"| {low:.2f} to {min(high, 1):.2f} | {band.mean():.1%} | {wrong[band].mean():.4f} |")
 
 
 def drive_by_lidar(root: Path) -> None:
@@ -115,6 +153,7 @@ def main() -> None:
     options = parser.parse_args()
     print(setting())
     pairs_of_2015(options.training)
+    by_confidence(options.training)
     if options.raw:
         drive_by_lidar(options.raw)
 

@@ -38,7 +38,7 @@ class Timing:
     whole: float
     steady: float
     memory: float = 0.0
-    """MB, of the worker that had most."""
+    """MB, of the worker that had most; 0 where this process, which holds more, was it."""
 
 
 def write_photographs(training: Path, folder: Path) -> list[HintJob]:
@@ -97,7 +97,8 @@ def time_ours(jobs: Sequence[HintJob], workers: int) -> Timing:
     def progress(done: int, total: int) -> None:
         nonlocal most
         times.append(time.perf_counter())
-        most = max([most, *map(held, psutil.Process().children(recursive=True))])
+        if workers > 1:
+            most = max([most, *map(held, psutil.Process().children(recursive=True))])
 
     with tempfile.TemporaryDirectory() as name:
         start = time.perf_counter()

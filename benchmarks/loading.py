@@ -45,13 +45,13 @@ from leadline.data.confidence_files import (
 )
 from leadline.data.dataset import DepthDataset, Extras
 from leadline.data.depth_files import read_disparity
-from leadline.data.images import load_image
+from leadline.data.image_tensors import load_image
 from leadline.data.sampler import Draw
 from leadline.data.sources.base import FrameId, Source
 from leadline.hints.fuse import SIXTEENTHS, fuse, identity_error
 from leadline.hints.method import PUBLISHED_SIZE
 from leadline.hints.pair import load_pair
-from leadline.types import STEREO, TARGET
+from leadline.offset import STEREO, TARGET
 
 SIZE = (HEIGHT, WIDTH)
 BATCH_SIZE = 4

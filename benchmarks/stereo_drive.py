@@ -13,7 +13,7 @@ from leadline.data.sources.base import FrameId, Source
 from leadline.data.sources.kitti import KittiRaw
 from leadline.hints.method import HintMethod
 from leadline.hints.pair import HintJob, make_hints
-from leadline.types import STEREO
+from leadline.offset import STEREO
 
 HEIGHT, WIDTH = 192, 640
 JPEG_DRIVE, PNG_DRIVE = "drive_unidentified_sync", "drive_0023_sync"

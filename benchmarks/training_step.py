@@ -40,10 +40,11 @@ from leadline.losses.proxy import ProxySupervision
 from leadline.losses.reprojection import Reprojection
 from leadline.losses.term import Objective, Weighted
 from leadline.networks.depth import DepthNetwork
+from leadline.offset import STEREO, TARGET
 from leadline.synthesis.errors import TIE_BREAKER, Explainer, counted_noise
 from leadline.synthesis.predict import DepthAndPose
 from leadline.training.step import EXPLANATIONS, training_step
-from leadline.types import STEREO, TARGET, Batch, Predictions, Scene
+from leadline.types import Batch, Predictions, Scene
 
 BATCH_SIZE = 4
 PAGE = Path(__file__).with_suffix(".md")

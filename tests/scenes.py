@@ -7,7 +7,8 @@ from torch import Tensor
 
 from leadline.geometry.camera import pixel_grid
 from leadline.geometry.pose import pose_from_rotvec, stereo_pose
-from leadline.types import STEREO, TARGET, Batch, Offset, Predictions
+from leadline.offset import STEREO, TARGET, Offset
+from leadline.types import Batch, Predictions
 
 NEXT = Offset(time=1)
 BASELINE = 0.5

@@ -5,7 +5,8 @@ import torch
 from jaxtyping import TypeCheckError
 
 from leadline.geometry.pose import invert_pose
-from leadline.types import STEREO, TARGET, Batch, LossValue, Offset
+from leadline.offset import STEREO, TARGET, Offset
+from leadline.types import Batch, LossValue
 
 
 def batch_of(count: int, height: int = 4, width: int = 6) -> Batch:

@@ -119,8 +119,8 @@ def _add_hints(subparsers: Any) -> None:
         "`consistent` is a semi-global matcher of our own, better than the others and cheaper than "
         "all but `single` (benchmarks/hints.md). Its confidence, in the folder "
         "confidence, says how far a hint beats the second best disparity and the picture as it "
-        "stands; --fill gives every pixel a hint, those of confidence 0 from their neighbours in "
-        "the row. The other modes use "
+        "stands; --fill gives every pixel a hint, those of confidence 0 from their neighbours."
+        " The other modes use "
         "OpenCV's matchers. The paper matches in colour along five directions with blocks 1, 2, 3 "
         "and ranges 64, 96, 128, 160, and lets missing disparities win: that is `--mode published "
         "--matchers published`. `valid` runs four matchers (blocks 1 and 3, ranges 64 and 160) on "
@@ -135,8 +135,8 @@ def _add_hints(subparsers: Any) -> None:
         "--disparities",
         type=int,
         default=256,
-        help="most that mode consistent searches, up to 256; where nothing is near it searches "
-        "less by itself",
+        help="most that mode consistent searches, a multiple of 4 up to 256; where nothing is near "
+        "it searches less by itself",
     )
     parser.add_argument("--fill", action="store_true", help="no holes, in mode consistent")
     parser.add_argument("--width", type=int, default=1024, help="at which pairs are matched")

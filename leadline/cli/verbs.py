@@ -43,13 +43,14 @@ def hints(options: argparse.Namespace) -> int:
     """Match the stereo pairs of a data set into hints."""
     from leadline.data.sources.detect import open_source
     from leadline.data.splits import read_split
-    from leadline.hints.generate import generate_hints
+    from leadline.hints.generate import check_hands, generate_hints
     from leadline.hints.jobs import no_pairs, source_jobs, without_partner
     from leadline.hints.method import HintMethod
     from leadline.hints.metres import metre_pixels
     from leadline.hints.report import write_report
     from leadline.hints.sheet import SHEET_NAME
 
+    check_hands(options.workers, options.scheduler)
     source = open_source(options.data)
     found = source_jobs(source, read_split(options.split) if options.split else None)
     if not found.jobs:
@@ -79,8 +80,8 @@ def hints(options: argparse.Namespace) -> int:
     if made and explained < DOUBTFUL_SHARE:
         print(
             f"leadline: only {explained:.0%} of the pixels have a hint that explains them better "
-            "than no depth at all: are left and right swapped, or the pairs not rectified? Look at "
-            "the contact sheet before training",
+            "than no depth at all: are left and right swapped, the pairs not rectified, or things "
+            "nearer than the range searched? Look at the contact sheet before training",
             file=sys.stderr,
         )
     if options.report and made:

@@ -25,9 +25,9 @@ LOSSES = 10
 UNITS_A_THREAD = 3
 """Units in hand for each thread: the next is there when one is done."""
 THREADS_FOR_SINGLES = 16
-"""Threads to whom items are handed out singly; with twice as many, two make a unit, and so on. A
-scheduler hands out some 500 units a second (benchmarks/hints_cluster.md); so it is asked for 150,
-if an item is a ninth of a second of work as a pair of images is."""
+"""Threads to whom items are handed out singly; for twice as many, two make a unit, and so on. So
+many threads ask for 150 units a second, if an item is a ninth of a second of work as a pair of
+images is; a scheduler of 500 (benchmarks/hints_cluster.md)."""
 MOST_IN_A_UNIT = 64
 
 
@@ -113,7 +113,7 @@ class _Course(Generic[Item, Result]):
 
     def _hand_out(self, session: Session[Item, Result]) -> None:
         window = UNITS_A_THREAD * session.threads
-        size = min(session.threads // THREADS_FOR_SINGLES, len(self._waiting) // window)
+        size = min(-(-session.threads // THREADS_FOR_SINGLES), len(self._waiting) // window)
         size = min(max(size, 1), MOST_IN_A_UNIT)
         while self._waiting and len(session.units) < window:
             taken = min(size, len(self._waiting))

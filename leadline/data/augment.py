@@ -15,7 +15,8 @@ from leadline.data.colour_jitter import jitter_colours
 from leadline.data.zoom import draw_window, show_window
 from leadline.geometry.camera import flip_intrinsics
 from leadline.geometry.pose import invert_pose, mirror_pose
-from leadline.types import STEREO, TARGET, Batch, Offset, Sample
+from leadline.offset import STEREO, TARGET, Offset
+from leadline.types import Batch, Sample
 
 Flip = Literal["none", "mirror", "swap"]
 """Never, mirror the images and the geometry [monodepth2], or mirror and swap the pair

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from leadline.data.confidence_files import confidence_path
 from leadline.data.hint_maps import load_confidence, load_hint
-from leadline.data.images import load_image
+from leadline.data.image_tensors import load_image
 from leadline.data.sources.base import SIDES, FrameId, Source
 from leadline.files import atomic_path, remove_leftovers
 

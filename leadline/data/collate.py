@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from leadline.types import TARGET, Batch, Offset, Sample
+from leadline.offset import TARGET, Offset
+from leadline.types import Batch, Sample
 
 _WHITE = 255
 """Largest value of an 8-bit image."""

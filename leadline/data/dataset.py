@@ -14,13 +14,14 @@ from leadline.data.augment import Augmentation, augment
 from leadline.data.cache import SampleCache
 from leadline.data.confidence_files import CERTAIN
 from leadline.data.hint_maps import load_confidence, load_hint
-from leadline.data.images import load_image
+from leadline.data.image_tensors import load_image
 from leadline.data.randomness import Purpose, counted_generator
 from leadline.data.sampler import Draw
 from leadline.data.sources.base import FrameId, Source
 from leadline.data.sparse import scatter_depth
 from leadline.geometry.camera import resize_intrinsics
-from leadline.types import TARGET, Offset, Sample
+from leadline.offset import TARGET, Offset
+from leadline.types import Sample
 
 REPLACEMENTS = 7
 """Frames tried in place of a damaged one; if they are damaged as well, something else is wrong."""

@@ -21,7 +21,8 @@ from leadline.data.sampler import CountedLoader, CountedSampler
 from leadline.data.selection import Needs, Selection, select
 from leadline.data.sources.base import FrameId, Source
 from leadline.data.splits import apart, hold_out, read_split
-from leadline.types import STEREO, TARGET, Batch, Offset
+from leadline.offset import STEREO, TARGET, Offset
+from leadline.types import Batch
 
 NETWORK_BASELINE = 0.1
 """The baseline in network units, for which the papers' constants are made [monodepth2]."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from leadline.data.sources.base import FrameId, Source
-from leadline.types import Offset
+from leadline.offset import Offset
 
 
 class RigSummary(NamedTuple):

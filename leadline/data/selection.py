@@ -14,7 +14,7 @@ from leadline.data.confidence_files import (
 from leadline.data.hint_maps import absent_hint
 from leadline.data.image_files import image_size
 from leadline.data.sources.base import FrameId, Source
-from leadline.types import TARGET, Offset
+from leadline.offset import TARGET, Offset
 
 _NAMES_SHOWN = 3
 _Read = TypeVar("_Read", FrameId, Path)

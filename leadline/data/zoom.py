@@ -8,10 +8,11 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
-from leadline.data.images import resize_image
+from leadline.data.image_tensors import resize_image
 from leadline.data.sparse import resize_nearest, scatter_depth
 from leadline.geometry.camera import crop_intrinsics, resize_intrinsics
-from leadline.types import TARGET, Sample
+from leadline.offset import TARGET
+from leadline.types import Sample
 
 
 @dataclass(frozen=True)

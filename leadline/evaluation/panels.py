@@ -19,7 +19,7 @@ from leadline.colour import (
     spread_points,
 )
 from leadline.data.image_files import image_size, read_picture
-from leadline.data.images import load_image
+from leadline.data.image_tensors import load_image
 from leadline.evaluation.names import match_ids, stem_to_id
 from leadline.evaluation.protocol import Protocol, resized_depth
 from leadline.report.elements import ColourBar, Figure, Gallery

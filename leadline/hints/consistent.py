@@ -10,7 +10,7 @@ from typing import no_type_check
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, Int16, UInt8, UInt16
+from jaxtyping import Bool, Float32, Int16, UInt8, UInt16
 
 from leadline.data.confidence_files import CERTAIN
 from leadline.hints.fuse import SIXTEENTHS, fuse, identity_error
@@ -20,6 +20,8 @@ from leadline.jit import compiled
 
 Grey = UInt8[np.ndarray, "_ _"]
 
+VERSION = 1
+"""Of what is not a setting: to be raised when the same settings come to mean other hints."""
 KINDS = ("fine", "coarse", "filled")
 """What `ViewHint.choice` counts: full size, half size, or the neighbours in the row."""
 FINE, COARSE, FILLED = range(len(KINDS))
@@ -50,12 +52,13 @@ class ConsistentSetting:
     tolerance: float = 2.0
     """By which the views may differ."""
     speckle: int = 50
-    """Patches of fewer pixels, a pixel or more apart from what is around them, are dropped."""
+    """Patches of up to so many pixels, more than a pixel apart from what is around them, are
+    dropped."""
     margin: int = 30
     """By which a disparity must beat the second best for half of the confidence."""
     doubt: float = 0.3
     """Photometric error that costs a hint its confidence where identity has none."""
-    least_explained: float = 0.15
+    least_explained: float = 0.5
     """Below this share of explanation a coarse disparity is dropped."""
     fill: bool = False
     """Whether holes take the smaller disparity of their neighbours in the row."""
@@ -162,17 +165,18 @@ def _left_hint(
     disparity = np.where(agreed.disparity > 0, agreed.disparity, enlarged)
     choice = np.where(agreed.disparity > 0, np.int8(FINE), np.int8(COARSE))
     error, identity = fuse(target, source, disparity[None]).error, identity_error(target, source)
-    explained = _explained(error, identity, setting.doubt)
+    explained = _explained(error, identity, disparity > 0, setting.doubt)
     disparity[(choice == COARSE) & (explained < setting.least_explained)] = 0
     choice[disparity == 0] = NOTHING
-    # A margin at half the size says half as much (benchmarks/hints.md).
     margin = np.where(choice == FINE, agreed.margin, _enlarged(halved.margin, size) // 2)
-    sure = margin / (margin + np.float32(setting.margin)) * explained
-    confidence = np.rint(CERTAIN * np.where(disparity > 0, sure, 0)).astype(np.uint8)
+    sure = np.rint(CERTAIN * margin / (margin + np.float32(setting.margin)) * explained)
+    # 0 is what no match has found.
+    confidence = np.where(disparity > 0, np.maximum(sure, 1), 0).astype(np.uint8)
     if setting.fill:
         disparity = _filled(disparity)
         choice[(choice == NOTHING) & (disparity > 0)] = FILLED
-        error = fuse(target, source, disparity[None]).error
+    # Once more: its windows hold what has been dropped or filled meanwhile.
+    error = fuse(target, source, disparity[None]).error
     return ViewHint(disparity, choice, error, identity, confidence)
 
 
@@ -181,19 +185,32 @@ def _enlarged(half: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _explained(
-    error: Float32[np.ndarray, "h w"], identity: Float32[np.ndarray, "h w"], doubt: float
+    error: Float32[np.ndarray, "h w"],
+    identity: Float32[np.ndarray, "h w"],
+    given: Bool[np.ndarray, "h w"],
+    doubt: float,
 ) -> Float32[np.ndarray, "h w"]:
-    """Share of the photometric error of identity, and of a doubt beside it, that a hint removes."""
-    error, identity = (cv2.blur(each, _WINDOW) for each in (error, identity))
-    return np.clip((identity + doubt - error) / (identity + doubt), 0, 1)
+    """Share of the photometric error of identity, and of a doubt beside it, that hints remove: over
+    the pixels of a window that have one.
+    """
+    error, identity = (cv2.blur(np.where(given, each, 0), _WINDOW) for each in (error, identity))
+    allowed = identity + doubt * cv2.blur(given.astype(np.float32), _WINDOW)
+    left = np.divide(error, allowed, out=np.ones_like(error), where=allowed > 0)
+    return np.asarray(np.clip(1 - left, 0, 1), np.float32)
 
 
 def _filled(disparity: Int16[np.ndarray, "h w"]) -> Int16[np.ndarray, "h w"]:
     """Holes filled with the smaller one of the next disparities of the row: what is hidden from
-    the other view lies behind what hides it.
+    the other view lies behind what hides it. A row without any takes after the nearest one that has
+    some.
     """
+    rows = np.flatnonzero(disparity.any(axis=1))
+    if not len(rows):
+        return disparity
     filled = disparity.copy()
     _fill_rows(filled)
+    places = np.interp(np.arange(len(disparity)), rows, np.arange(len(rows)))
+    filled = filled[rows[np.rint(places).astype(np.intp)]]
     smooth = cv2.medianBlur(filled, _MEDIAN)
     return np.where(disparity > 0, disparity, smooth)
 

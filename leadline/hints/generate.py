@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
+from leadline.data.confidence_files import confidence_path
 from leadline.files import once_there_is_room, remove_leftovers
 from leadline.hints.method import HintMethod
 from leadline.hints.pair import HintJob, Quality, make_hints
@@ -40,7 +41,8 @@ def generate_hints(
     given without `overwrite`. A full disk is given half a minute to have room again. `progress` is
     told how many pairs of how many are done.
 
-    `workers` are processes of this machine; left out: one per core. Scripts must call this under
+    `workers` are processes of this machine; left out: one per core. One is this process, which then
+    keeps the memory that it frees (see `keep_freed_memory`). Scripts must call this under
     `if __name__ == "__main__":`, since workers import the script. `scheduler` is the address of a
     Dask cluster that does the work instead, on a file system that its machines share; `tell` hears
     what becomes of it, and a pair that kills its workers is a failure.
@@ -53,10 +55,7 @@ def generate_hints(
         ImportError, ConnectionError: there is no Dask here, or no scheduler at the address.
         KeyboardInterrupt: after what was under way has been written.
     """
-    if workers is not None and workers < 1:
-        raise ValueError(f"workers: expected 1 process or more, got {workers}")
-    if workers is not None and scheduler is not None:
-        raise ValueError("expected workers of this machine or the scheduler of a cluster, got both")
+    check_hands(workers, scheduler)
     method = method or HintMethod()
     start = time.perf_counter()
     if scheduler is None:
@@ -77,11 +76,23 @@ def generate_hints(
         skipped=len(todo.there),
         changed=len(todo.changed & qualities.keys()),
         seconds=time.perf_counter() - start,
-        bytes_per_hint=_mean_size([folder / view for view in _evenly(list(qualities), _WEIGHED)]),
+        bytes_per_hint=_mean_size(folder, _evenly(list(qualities), _WEIGHED)),
     )
     summary.write(folder)
     _show([job for job in jobs if job.left_hint in qualities], folder)
     return summary
+
+
+def check_hands(workers: int | None, scheduler: str | None) -> None:
+    """Refuse what `generate_hints` refuses of who does the work.
+
+    Raises:
+        ValueError: fewer than one worker, or workers beside a scheduler.
+    """
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers: expected 1 process or more, got {workers}")
+    if workers is not None and scheduler is not None:
+        raise ValueError("expected workers of this machine or the scheduler of a cluster, got both")
 
 
 def _local_crew(workers: int) -> Crew:
@@ -150,8 +161,10 @@ def _killed(job: HintJob) -> Failure:
     )
 
 
-def _mean_size(paths: Sequence[Path]) -> float:
-    return sum(path.stat().st_size for path in paths) / max(len(paths), 1)
+def _mean_size(folder: Path, views: Sequence[PurePosixPath]) -> float:
+    """Bytes of a hint and of the confidence beside it, if there is one."""
+    files = [path for view in views for path in (folder / view, confidence_path(folder, view))]
+    return sum(path.stat().st_size for path in files if path.is_file()) / max(len(views), 1)
 
 
 def _evenly(views: Sequence[PurePosixPath], most: int) -> Sequence[PurePosixPath]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from leadline.data.sources.base import FrameId, Source
 from leadline.hints.pair import HintJob
-from leadline.types import STEREO
+from leadline.offset import STEREO
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ DEFAULT_SETTINGS = tuple(
     for num_disparities in (64, 160)
 )
 """Four matchers that leave 40 % fewer wrong or missing hints than those of [depth-hints], in a
-quarter of the time that those take which differ (benchmarks/hints.md).
+third of the time that those take which differ (benchmarks/hints.md).
 """
 
 

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from leadline.hints.consistent import KINDS, SMALLEST, ConsistentSetting
+from leadline.hints.consistent import KINDS, SMALLEST, VERSION, ConsistentSetting
 from leadline.hints.match import (
     DEFAULT_SETTINGS,
     PUBLISHED_SETTINGS,
@@ -111,7 +111,7 @@ class HintMethod:
     def recorded(self) -> dict[str, str]:
         """What a hint file says about itself."""
         if self.mode == "consistent":
-            matchers = f"semi-global, both views: {self.consistent}"
+            matchers = f"semi-global, both views, version {VERSION}: {self.consistent}"
         else:
             matchers = "StereoSGBM " + " ".join(str(setting) for setting in self.settings)
         texts = {
@@ -121,5 +121,5 @@ class HintMethod:
             "unit": "disparity x 256 in pixels at the width of this file, 0 = missing",
         }
         if self.mode == "consistent":
-            texts[CONFIDENCE_KEY] = "255ths in the folder confidence, 0 = none, or filled in"
+            texts[CONFIDENCE_KEY] = "255ths in the folder confidence, 0 = no hint, or filled in"
         return texts | ({"seed": str(self.seed)} if self.mode == "random" else {})

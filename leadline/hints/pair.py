@@ -175,8 +175,8 @@ def _quality(hint: ViewHint, choices: Sequence[str]) -> Quality:
 
 def _open(path: Path) -> Image.Image:
     try:
-        with warnings.catch_warnings(), Image.open(path) as image:
-            warnings.simplefilter("ignore")
+        # Whatever is worth telling of an image is told in our own words.
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
             if image.mode.startswith(_SIXTEEN_BIT_GREY):
                 # The upper eight bits, as training reads such images.
                 return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")

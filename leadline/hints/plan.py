@@ -187,10 +187,18 @@ def _examine(
 
 def _differences(texts: Mapping[str, str], recorded: Mapping[str, str]) -> str:
     return ", ".join(
-        f"{key} = {texts.get(key, 'nothing')!r} instead of {value!r}"
+        _difference(key, texts.get(key, "nothing"), value)
         for key, value in recorded.items()
         if texts.get(key) != value
     )
+
+
+def _difference(key: str, found: str, wanted: str) -> str:
+    """Of two lists of settings those that are not in both."""
+    parts, others = found.split(","), wanted.split(",")
+    own = ",".join(part for part in parts if part not in others)
+    new = ",".join(part for part in others if part not in parts)
+    return f"{key} = {own!r} instead of {new!r}"
 
 
 def _refuse_others(found: Mapping[PurePosixPath, _Found], folder: Path) -> None:

@@ -189,7 +189,8 @@ def _regions(statistics: HintStatistics) -> Section:
             for name, part in _parts(statistics).items()
         ],
         "Coverage by part. A dark band at the left of left views (at the right of right ones) is "
-        "what the matcher cannot search; a dark top is sky, a dark bottom the own bonnet.",
+        "what the other camera does not see, or OpenCV's matchers cannot search; a dark top is "
+        "sky, a dark bottom the own bonnet.",
     )
     number = Text(f"Read pixel by pixel: {statistics.read:,} views, spread evenly over the set.")
     return Section("Where hints are", (bar, Gallery(figures), table, number))

@@ -28,11 +28,12 @@ GUIDE_LIMIT = 127
 """What a guide says of a disparity that is far from the best."""
 _MOST = 255
 """What a byte holds."""
-_MOST_DISPARITIES = 256
 _KEY_BITS, _UNTOLD_BITS = 6, 2
 """Of a key: a sum of three costs above and a disparity below without its last bits, so that the
-least key tells both, the disparity but for a few."""
-_KEYS = 1 << _KEY_BITS
+least key tells both, the disparity but for a few. Three bytes add up to 765, ten bits."""
+_COARSE = 1 << _KEY_BITS
+"""Disparities without their last bits."""
+_MOST_DISPARITIES = _COARSE << _UNTOLD_BITS
 _MOST_KEY = 0xFFFF
 
 _byte, _word, _place = np.uint8, np.uint16, np.uintp
@@ -64,6 +65,11 @@ class SemiGlobalSetting:
             raise ValueError(
                 f"disparities: expected an even number from 2 to {_MOST_DISPARITIES}, "
                 f"got {self.num_disparities}"
+            )
+        if not 0 <= self.beyond <= BITS or self.guide_shift < 0:
+            raise ValueError(
+                f"costs: expected beyond from 0 to {BITS} and guide_shift of 0 or more, got "
+                f"{self.beyond} and {self.guide_shift}"
             )
         cost = max(BITS, self.beyond) + (GUIDE_LIMIT >> self.guide_shift)
         if not 0 <= self.p1 <= self.p2_least <= self.p2 or cost + self.p2 + self.p1 > _MOST:
@@ -125,15 +131,22 @@ def match_views(
         np.empty((2, *size), np.uint16),
         np.empty((*size, disparities), np.uint8) if keep_guide else None,
     )
-    nothing = np.zeros((0, 0, 0), np.uint8)
+    none = np.zeros((0, 0, 0), np.uint8)
     contrasts = np.arange(256)
     penalties = np.maximum(setting.p2_least, setting.p2 // (1 + contrasts // SMOOTH_STEP))
     _match(
-        *(np.ascontiguousarray(left), census(left), census(right)),
-        nothing if guide is None else guide,
-        *(setting.guide_shift, disparities, np.uint8(setting.p1)),
-        *(penalties.astype(np.uint8), np.uint8(setting.beyond)),
-        *(views.disparity, views.margin, nothing if views.guide is None else views.guide),
+        np.ascontiguousarray(left),
+        census(left),
+        census(right),
+        none if guide is None else guide,
+        setting.guide_shift,
+        disparities,
+        np.uint8(setting.p1),
+        penalties.astype(np.uint8),
+        np.uint8(setting.beyond),
+        views.disparity,
+        views.margin,
+        none if views.guide is None else views.guide,
     )
     return views
 
@@ -320,7 +333,7 @@ def _least_keys(sums, x, possible, right_keys, first):
 @no_type_check
 def _untold(sums, x, step, key):
     """The disparity that a key stands for: the first of a few whose sum it holds."""
-    d = int(key % _KEYS) << _UNTOLD_BITS
+    d = int(key % _COARSE) << _UNTOLD_BITS
     least = key >> _KEY_BITS
     while sums[x + step * d, d] != least:
         d += 1

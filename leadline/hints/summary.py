@@ -36,6 +36,7 @@ class HintSummary:
     failures: tuple[Failure, ...]
     seconds: float
     bytes_per_hint: float
+    """With its confidence, where there is one."""
     coverage: float
     photometric_error: float
     beats_identity: float
@@ -87,8 +88,9 @@ class HintSummary:
             f"{self.written} hints written{again} in {self.seconds:.1f} s, {self.skipped} were "
             f"there, {len(self.failures)} pairs failed",
             f"coverage {self.coverage:.1%}, photometric error {self.photometric_error:.3f}, better "
-            f"than identity at {self.beats_identity:.1%}, {self.bytes_per_hint / 1000:.0f} kB each",
-            f"chosen matchers: {shares}",
+            f"than identity at {self.beats_identity:.1%}, {self.bytes_per_hint / 1000:.0f} kB a "
+            "view",
+            f"found by: {shares}",
         ]
         lines += [
             f"failed: {failure.name}: {failure.reason}"

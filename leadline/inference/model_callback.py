@@ -12,9 +12,9 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from leadline.data.module import DepthData
 from leadline.files import remove_leftovers
 from leadline.inference.model_folder import CONFIG, ModelConfig, save_model
+from leadline.offset import STEREO
 from leadline.training.module import DepthTraining
 from leadline.training.resume import SECONDS_BETWEEN_EPOCHS, Interrupted
-from leadline.types import STEREO
 
 
 class ModelFolder(pl.Callback):

@@ -9,10 +9,11 @@ from jaxtyping import Float32, UInt8
 from torch import Tensor, nn
 
 from leadline.data.image_files import image_size
-from leadline.data.images import load_image
+from leadline.data.image_tensors import load_image
 from leadline.inference.flip import blend_flipped
 from leadline.inference.model_folder import ModelConfig, load_predictor
-from leadline.types import TARGET, Batch
+from leadline.offset import TARGET
+from leadline.types import Batch
 
 
 class DepthPredictor:

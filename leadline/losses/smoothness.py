@@ -6,7 +6,8 @@ from torch import Tensor
 
 from leadline.geometry.depth import to_scale
 from leadline.losses.term import Term
-from leadline.types import TARGET, LossValue, Scene
+from leadline.offset import TARGET
+from leadline.types import LossValue, Scene
 
 MEAN_FLOOR = 1e-7
 """Keeps the normalisation finite [monodepth2]."""

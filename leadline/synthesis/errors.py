@@ -14,9 +14,10 @@ from torch import Tensor
 
 from leadline.geometry.depth import to_full_size
 from leadline.geometry.warp import Padding, Warp, warp_by_depth, warp_by_inverse_depth
+from leadline.offset import STEREO, TARGET, Offset
 from leadline.photometry.constants import SSIM_WEIGHT
 from leadline.photometry.error import photometric_errors
-from leadline.types import STEREO, TARGET, Batch, Errors, Offset, Predictions
+from leadline.types import Batch, Errors, Predictions
 
 Explanation = Literal["predicted", "identity", "hint", "warped"]
 """What may be asked for; `warped` keeps the predicted warps themselves, for pictures."""

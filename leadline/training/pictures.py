@@ -14,10 +14,11 @@ from torch import Tensor
 from leadline.colour import colour_depth, colour_photometric_error, montage
 from leadline.files import atomic_path
 from leadline.losses.term import BELIEVED, KEPT, Objective
+from leadline.offset import TARGET
 from leadline.synthesis.errors import Explainer, Explanation
 from leadline.training.module import DepthTraining
 from leadline.training.step import EXPLANATIONS
-from leadline.types import TARGET, Batch, LossValue, Predictions, Scene
+from leadline.types import Batch, LossValue, Predictions, Scene
 
 Picture = UInt8[np.ndarray, "_ _ 3"]
 

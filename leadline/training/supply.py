@@ -4,7 +4,7 @@ from torch import nn
 
 from leadline.data.module import DepthData
 from leadline.losses.term import Need
-from leadline.types import STEREO, TARGET
+from leadline.offset import STEREO, TARGET
 
 
 def supplied_by_data(data: DepthData) -> frozenset[Need]:

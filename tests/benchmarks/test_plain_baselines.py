@@ -11,8 +11,9 @@ from training_step import plain_batch
 from leadline.losses.proxy import ProxySupervision
 from leadline.losses.reprojection import Reprojection
 from leadline.losses.term import Objective, Weighted
+from leadline.offset import STEREO, TARGET
 from leadline.synthesis.errors import Explainer
-from leadline.types import STEREO, TARGET, Predictions, Scene
+from leadline.types import Predictions, Scene
 
 
 def test_the_plain_loss_and_its_gradient_are_ours() -> None:

@@ -22,7 +22,8 @@ from leadline.data.collate import collate
 from leadline.data.colour_jitter import jitter_by_formula, jitter_colours
 from leadline.geometry.pose import pose_from_rotvec, stereo_pose
 from leadline.geometry.warp import warp_by_depth
-from leadline.types import STEREO, TARGET, Offset, Sample
+from leadline.offset import STEREO, TARGET, Offset
+from leadline.types import Sample
 
 BEFORE = Offset(-1)
 

@@ -24,10 +24,10 @@ from leadline.data.confidence_files import confidence_path, write_confidence
 from leadline.data.dataset import DepthDataset, Extras
 from leadline.data.depth_files import write_disparity
 from leadline.data.hint_maps import load_hint
-from leadline.data.images import load_image
+from leadline.data.image_tensors import load_image
 from leadline.data.sources.base import FrameId
 from leadline.data.sources.kitti import KittiRaw
-from leadline.types import STEREO, TARGET
+from leadline.offset import STEREO, TARGET
 
 HALF = (12, 32)
 

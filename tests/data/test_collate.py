@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from leadline.data.collate import collate
-from leadline.types import STEREO, TARGET, Offset, Sample
+from leadline.offset import STEREO, TARGET, Offset
+from leadline.types import Sample
 
 BEFORE, AFTER = Offset(-1), Offset(1)
 K = torch.tensor([[9.0, 0, 5], [0, 9, 4], [0, 0, 1]])

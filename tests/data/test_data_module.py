@@ -24,7 +24,8 @@ from leadline.data.depth_files import write_disparity
 from leadline.data.module import DepthData
 from leadline.data.sources.folder import ImageFolder
 from leadline.data.sources.kitti import KittiRaw
-from leadline.types import STEREO, TARGET, Batch, Offset
+from leadline.offset import STEREO, TARGET, Offset
+from leadline.types import Batch
 
 SMALL: dict[str, Any] = {"height": 12, "width": 32, "batch_size": 2, "workers": 0}
 

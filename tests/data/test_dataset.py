@@ -25,13 +25,13 @@ from leadline.data.augment import Augmentation, flipped
 from leadline.data.confidence_files import confidence_path, write_confidence
 from leadline.data.dataset import DepthDataset, Extras
 from leadline.data.depth_files import write_disparity
-from leadline.data.images import load_image
+from leadline.data.image_tensors import load_image
 from leadline.data.sampler import Draw
 from leadline.data.sources.base import FrameId
 from leadline.data.sources.folder import ImageFolder
 from leadline.data.sources.kitti import KittiRaw
 from leadline.data.sources.stereo2015 import KittiStereo2015
-from leadline.types import STEREO, TARGET, Offset
+from leadline.offset import STEREO, TARGET, Offset
 
 HALF = (12, 32)
 BEFORE, AFTER = Offset(-1), Offset(1)

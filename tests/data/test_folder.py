@@ -10,7 +10,7 @@ from data.tiny_trees import BASELINE, SIZE, cut_short, write_camera_file, write_
 from leadline.data.selection import Needs, select
 from leadline.data.sources.base import FrameId
 from leadline.data.sources.folder import ImageFolder
-from leadline.types import STEREO, Offset
+from leadline.offset import STEREO, Offset
 
 
 def test_a_stereo_rig(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from leadline.data.depth_files import write_depth
 from leadline.data.selection import Needs, select
 from leadline.data.sources.base import FORWARD_SWEEPS, FrameId
 from leadline.data.sources.kitti import KittiRaw
-from leadline.types import STEREO, TARGET, Offset
+from leadline.offset import STEREO, TARGET, Offset
 
 LEFT, RIGHT = FrameId(SEQUENCE, 1, 0), FrameId(SEQUENCE, 1, 1)
 

@@ -15,7 +15,7 @@ from leadline.data.sources.base import FrameId
 from leadline.data.sources.kitti import KittiRaw
 from leadline.data.sources.stereo2015 import KittiStereo2015
 from leadline.geometry.warp import warp_by_depth
-from leadline.types import STEREO, TARGET, Offset
+from leadline.offset import STEREO, TARGET, Offset
 
 pytestmark = pytest.mark.real
 

@@ -8,7 +8,8 @@ from torch.utils.data import Dataset, DistributedSampler
 
 from leadline.data.collate import collate
 from leadline.data.sampler import CountedLoader, CountedSampler, Draw
-from leadline.types import TARGET, Sample
+from leadline.offset import TARGET
+from leadline.types import Sample
 
 
 class Numbers(Dataset[Sample]):

@@ -9,7 +9,7 @@ from leadline.data.depth_files import write_disparity
 from leadline.data.selection import Needs, select
 from leadline.data.sources.base import FrameId
 from leadline.data.sources.kitti import KittiRaw
-from leadline.types import STEREO, Offset
+from leadline.offset import STEREO, Offset
 
 VIDEO = (Offset(-1), Offset(1))
 

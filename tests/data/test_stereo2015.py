@@ -7,7 +7,7 @@ from data.tiny_trees import SIZE, write_image
 from leadline.data.depth_files import write_disparity
 from leadline.data.sources.base import FrameId
 from leadline.data.sources.stereo2015 import KittiStereo2015
-from leadline.types import STEREO, Offset
+from leadline.offset import STEREO, Offset
 
 
 def write_pairs(root: Path) -> Path:

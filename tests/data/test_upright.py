@@ -8,7 +8,7 @@ import pytest
 from PIL import ExifTags, Image, ImageOps
 
 from leadline.data.image_files import image_size, read_picture
-from leadline.data.images import load_image
+from leadline.data.image_tensors import load_image
 from leadline.data.upright import AS_STORED, noted_orientation
 
 STORED = (48, 80)

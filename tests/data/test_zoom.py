@@ -21,8 +21,9 @@ from leadline.data.sources.folder import ImageFolder
 from leadline.data.sources.kitti import KittiRaw
 from leadline.data.zoom import Window, draw_window, show_window
 from leadline.geometry.warp import warp_by_depth
+from leadline.offset import STEREO, TARGET
 from leadline.photometry.error import photometric_error
-from leadline.types import STEREO, TARGET, Batch, Sample
+from leadline.types import Batch, Sample
 
 OLD, NEW = (20, 28), (9, 13)
 

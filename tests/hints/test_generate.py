@@ -248,3 +248,13 @@ def test_a_pair_that_is_asked_for_twice_is_made_once(jobs: list[HintJob], folder
     assert after[folder / jobs[0].left_hint] == before[folder / jobs[0].left_hint]
     assert attempt(anew=True).keys() == first.keys()
     assert modified(folder) != after
+
+
+def test_no_worker_needs_torch() -> None:
+    """It is two thirds of the memory, and a second of the start, of a process."""
+    rooms = "hints.generate, leadline.hints.jobs, leadline.data.sources.detect, leadline.cli.verbs"
+    program = f"import sys, leadline.{rooms}; print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    assert done.stdout == "False\n"

@@ -102,9 +102,24 @@ def test_equals_the_plain_form(case: tuple[int, int, int, bool]) -> None:
     setting = replace(SETTING, num_disparities=int(rng.integers(1, 7)) * 2)
     half = (max(height // 2, 1), max(width // 2, 1), setting.num_disparities // 2)
     guide = rng.integers(0, GUIDE_LIMIT + 1, half, np.uint8) if guided else None
+    check_against_plain_form(left, right, setting, guide)
+
+
+@pytest.mark.parametrize("disparities", [254, 256])
+def test_the_widest_ranges_equal_the_plain_form(disparities: int) -> None:
+    """Costs as large as bytes hold, and the last of the keys."""
+    rng = np.random.default_rng(disparities)
+    left, right = (rng.integers(0, 2, (2, 300), np.uint8) * np.uint8(255) for _ in range(2))
+    setting = SemiGlobalSetting(disparities, p1=37, p2=181, p2_least=37)
+    check_against_plain_form(left, right, setting, np.full((1, 150, 128), GUIDE_LIMIT, np.uint8))
+
+
+def check_against_plain_form(
+    left: np.ndarray, right: np.ndarray, setting: SemiGlobalSetting, guide: np.ndarray | None
+) -> None:
+    height, width = left.shape
     views = match_views(left, right, setting, guide, keep_guide=True)
     sums = plain_sums(left, right, setting, guide)
-
     for y in range(height):
         for x in range(width):
             possible = sums[y, x, : x + 1]
@@ -172,6 +187,9 @@ def test_what_cannot_be_held_is_refused() -> None:
         SemiGlobalSetting(p2=230)
     with pytest.raises(ValueError, match="penalties: expected"):
         SemiGlobalSetting(p1=50)
+    for wrong in ({"beyond": -1}, {"beyond": 31}, {"guide_shift": -1}):
+        with pytest.raises(ValueError, match="costs: expected beyond from 0 to 30"):
+            SemiGlobalSetting(**wrong)
     image = texture(8, 16, 0)
     with pytest.raises(ValueError, match="two images of one size"):
         match_views(image, image[:, :8], SETTING)

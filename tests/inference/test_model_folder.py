@@ -22,7 +22,7 @@ from leadline.inference.model_folder import (
     read_config,
     save_model,
 )
-from leadline.types import TARGET
+from leadline.offset import TARGET
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from small_models import SIZE, linked_copy, replace_text, write_photographs
 from leadline.inference.flip import blend_flipped
 from leadline.inference.model_folder import CONFIG, WEIGHTS, load_predictor
 from leadline.inference.predictor import DepthPredictor, as_batch, to_native
-from leadline.types import TARGET
+from leadline.offset import TARGET
 
 
 @pytest.mark.parametrize("size", [(50, 70), (64, 96), (33, 121), (7, 5)])

@@ -14,8 +14,9 @@ from leadline.losses.reprojection import Reprojection
 from leadline.losses.residuals import berhu, l1, log_l1
 from leadline.losses.smoothness import Smoothness, edge_aware_smoothness
 from leadline.losses.term import Objective, Term, Weighted
+from leadline.offset import STEREO, TARGET
 from leadline.synthesis.errors import Explainer
-from leadline.types import STEREO, TARGET, Batch, Errors, Predictions, Scene
+from leadline.types import Batch, Errors, Predictions, Scene
 
 
 def scene_at(depth: float | Tensor, batch: Batch | None = None) -> Scene:

@@ -7,9 +7,9 @@ import torch
 from scenes import NEXT, plane_batch, predictions_of, without
 
 from leadline.geometry.warp import warp_by_depth
+from leadline.offset import STEREO, TARGET
 from leadline.photometry.error import photometric_error
 from leadline.synthesis.errors import Explainer, counted_noise
-from leadline.types import STEREO, TARGET
 
 ALL = ("predicted", "identity", "hint", "warped")
 INNER = (slice(None), slice(None), slice(3, -3), slice(6, -6))

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from leadline.geometry.pose import pose_from_rotvec
 from leadline.networks.depth import DepthNetwork, RawDepth
+from leadline.offset import STEREO, TARGET, Offset
 from leadline.synthesis.predict import DepthAndPose
-from leadline.types import STEREO, TARGET, Batch, Offset
+from leadline.types import Batch
 
 BEFORE = Offset(time=-1)
 

@@ -11,6 +11,7 @@ from leadline.losses.explainability import ExplainabilityPrior
 from leadline.losses.proxy import ProxySupervision
 from leadline.losses.reprojection import Reprojection
 from leadline.losses.term import BELIEVED, KEPT, Objective, Term, Weighted
+from leadline.offset import TARGET
 from leadline.synthesis.errors import Explainer
 from leadline.training.pictures import (
     NOTHING,
@@ -18,7 +19,7 @@ from leadline.training.pictures import (
     picture_of_teachers,
     scene_sheet,
 )
-from leadline.types import TARGET, Batch, Scene
+from leadline.types import Batch, Scene
 
 MASKED = Reprojection(average_over="kept", hint_competes=True)
 PLAIN = Reprojection(automask=False)

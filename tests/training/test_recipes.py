@@ -10,12 +10,13 @@ import yaml
 from jsonargparse import ArgumentParser, Namespace
 from scenes import NEXT, plane_batch
 
+from leadline.offset import STEREO, Offset
 from leadline.recipes import recipe_names, recipe_text
 from leadline.training.module import DepthTraining
 from leadline.training.recipe import as_yaml, read_recipe, recipe_parser
 from leadline.training.step import training_step
 from leadline.training.supply import supplied_by_predictor
-from leadline.types import STEREO, Batch, Offset
+from leadline.types import Batch
 
 SOURCE = {"class_path": "leadline.data.sources.folder.ImageFolder", "init_args": {"root": "photos"}}
 SMALL = ["--data.height=64", "--data.width=96", "--data.batch_size=2"]

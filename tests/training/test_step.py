@@ -17,10 +17,11 @@ from leadline.losses.reprojection import Reprojection
 from leadline.losses.term import Objective, Weighted
 from leadline.networks.depth import DepthNetwork
 from leadline.networks.pose import PoseCNN
+from leadline.offset import STEREO, TARGET
 from leadline.synthesis.errors import Explainer
 from leadline.synthesis.predict import DepthAndPose
 from leadline.training.step import NonFiniteLoss, training_step
-from leadline.types import STEREO, TARGET, Batch, Predictions
+from leadline.types import Batch, Predictions
 
 
 class Plane(nn.Module):

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from leadline.data.image_files import image_size
-from leadline.types import Offset
+from leadline.offset import Offset
 
 SIDES = ("l", "r")
 """Cameras of a rig as split files spell them, in the order of the rig's table."""

@@ -13,7 +13,7 @@ from leadline.data.image_files import image_size, list_images, natural_key
 from leadline.data.prediction_record import RECORD
 from leadline.data.sources.base import FrameId, RigCamera, Source
 from leadline.data.sources.camera_file import CAMERA_FILE, EXAMPLE, CameraFile, read_camera_file
-from leadline.types import STEREO
+from leadline.offset import STEREO
 
 _SIDE_FOLDERS = (("left", "right"), ("image_02", "image_03"), ("image_2", "image_3"))
 _HINT_FOLDERS = ("left", "right")

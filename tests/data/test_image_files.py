@@ -10,7 +10,7 @@ from PIL import Image
 
 from leadline.data.depth_files import read_depth, read_settings
 from leadline.data.image_files import image_size, list_images, read_picture, write_picture
-from leadline.data.images import load_image
+from leadline.data.image_tensors import load_image
 
 
 def test_listing_is_natural_and_survives_what_lies_about(tmp_path: Path) -> None:
