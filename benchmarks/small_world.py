@@ -171,13 +171,13 @@ def guesses(out: Path, alignment: Alignment = UNALIGNED) -> dict[str, float]:
     return {name: mean.abs_rel for name, mean in found.items()}
 
 
-def conditions() -> str:
+def conditions(rate: float = LEARNING_RATE) -> str:
     """What every table says of its runs."""
     processor = torch.cpu.get_capabilities().get("cpu_name", platform.machine())
     return (
         f"{date.today()}; {processor}, one thread a run; torch {torch.__version__}. World of "
         f"{WORLD.drives} drives x {WORLD.frames} frames at 320x96, seed {WORLD.seed}; {EPOCHS} "
-        f"epochs, batches of {BATCH}, Adam {LEARNING_RATE:g}, divided by ten after epoch "
+        f"epochs, batches of {BATCH}, Adam {rate:g}, divided by ten after epoch "
         f"{STEP_SIZE}; ResNet-18 from scratch, first depths at {INITIAL_DEPTH:g} network units. "
         f"Metres, no median scaling unless said; {PROTOCOL} protocol (all pixels up to 80 m) on "
         "two held-out drives."

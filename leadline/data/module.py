@@ -16,7 +16,7 @@ from leadline.data.cache import SampleCache, fill_cache
 from leadline.data.collate import collate
 from leadline.data.dataset import DepthDataset, Extras
 from leadline.data.hint_maps import hints_description
-from leadline.data.rig import RigSummary, knows_motion, rig_summary
+from leadline.data.rig import RigSummary, knows_distance, knows_motion, rig_summary
 from leadline.data.sampler import CountedLoader, CountedSampler
 from leadline.data.selection import Needs, Selection, select
 from leadline.data.sources.base import FrameId, Source
@@ -240,6 +240,12 @@ class DepthData(LightningDataModule):
         frames = self.source.frames if self._train is None else self._train.frames
         in_time = [offset for offset in self.offsets if offset.time != 0]
         return knows_motion(self.source, frames, in_time)
+
+    def knows_distance(self) -> bool:
+        """Whether some frame to train on knows how far the camera moved to a neighbour in time."""
+        frames = self.source.frames if self._train is None else self._train.frames
+        in_time = [offset for offset in self.offsets if offset.time != 0 and offset.camera == 0]
+        return knows_distance(self.source, frames, in_time)
 
     def rig_summary(self) -> RigSummary:
         """The typical camera and baseline of the source."""

@@ -34,6 +34,16 @@ def rig_summary(source: Source) -> RigSummary:
     )
 
 
+def knows_distance(source: Source, frames: Sequence[FrameId], offsets: Sequence[Offset]) -> bool:
+    """Whether any of `frames` knows how far it is to a neighbour at one of `offsets`."""
+    return any(
+        source.distance(frame, other) >= 0
+        for frame in frames
+        for offset in offsets
+        if (other := source.neighbour(frame, offset)) is not None
+    )
+
+
 def knows_motion(source: Source, frames: Sequence[FrameId], offsets: Sequence[Offset]) -> bool:
     """Whether each sequence of `frames` knows the motion to one of `offsets`; one of its frames is
     asked.

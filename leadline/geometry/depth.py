@@ -1,8 +1,12 @@
 """What stands for distance: depth, inverse depth, disparity, and the sigmoid range of a network."""
 
+from typing import Literal
+
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
+
+Enlarging = Literal["bilinear", "nearest"]
 
 
 def sigmoid_to_inverse_depth(
@@ -40,9 +44,13 @@ def depth_to_disparity(
 
 
 def to_full_size(
-    map_of_scale: Float[Tensor, "b k _ _"], scale: int, size: tuple[int, int]
+    map_of_scale: Float[Tensor, "b k _ _"],
+    scale: int,
+    size: tuple[int, int],
+    mode: Enlarging = "bilinear",
 ) -> Float[Tensor, "b k h w"]:
-    """A map whose pixels are 2^scale wide, brought bilinearly to an image of `size` (h, w).
+    """A map whose pixels are 2^scale wide, brought to an image of `size` (h, w), by default
+    bilinearly.
 
     Where 2^scale does not divide the image, the map's last row and column reach beyond it: they are
     cut off after interpolation, not squeezed in. Depth goes this way as its inverse, which is what
@@ -53,7 +61,8 @@ def to_full_size(
     if scale == 0:
         return map_of_scale[..., :height, :width]
     whole = (rows * 2**scale, columns * 2**scale)
-    enlarged = functional.interpolate(map_of_scale, whole, mode="bilinear", align_corners=False)
+    aligned = None if mode == "nearest" else False
+    enlarged = functional.interpolate(map_of_scale, whole, mode=mode, align_corners=aligned)
     return enlarged[..., :height, :width]
 
 

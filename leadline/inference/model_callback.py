@@ -9,7 +9,6 @@ import lightning.pytorch as pl
 import yaml
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from leadline.data.module import DepthData
 from leadline.files import remove_leftovers
 from leadline.inference.model_folder import CONFIG, ModelConfig, save_model
 from leadline.offset import STEREO
@@ -73,16 +72,17 @@ class ModelFolder(pl.Callback):
     def _save(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         if not trainer.is_global_zero or not isinstance(module, DepthTraining):
             return
-        save_model(module.predictor, self._describe(trainer, module.data), self.folder)
+        save_model(module.predictor, self._describe(trainer, module), self.folder)
         self._last_save = time.monotonic()
 
-    def _describe(self, trainer: pl.Trainer, data: DepthData) -> ModelConfig:
+    def _describe(self, trainer: pl.Trainer, module: DepthTraining) -> ModelConfig:
+        data = module.data
         rig = data.rig_summary()
         return ModelConfig(
             predictor=self._predictor,
             size=data.size,
             unit=data.unit,
-            metric=data.is_metric(),
+            metric=module.is_metric(),
             recipe=self._recipe,
             data=data.description(),
             focal=rig.focal,

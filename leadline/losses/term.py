@@ -19,9 +19,11 @@ Need = Literal[
     "uncertainty",
     "explainability",
     "depth",
+    "distance",
 ]
 """What a term may look at beside the predicted depth: `hint` is how well the hint explains the
-target, `proxy` the hint itself, `confidence` how far it is to be trusted."""
+target, `proxy` the hint itself, `confidence` how far it is to be trusted, `distance` how far the
+camera moved."""
 
 KEPT, BELIEVED = "kept", "believed"
 """What terms call their maps `{name}_{scale}` of the pixels at which the photometric error counts,
@@ -32,6 +34,8 @@ class Term(nn.Module):
     """One idea of one paper: a scene in, a sum and a count per scale out."""
 
     needs: ClassVar[frozenset[Need]] = frozenset()
+    gives_scale: ClassVar[bool] = False
+    """Whether what it asks for can only be had in metres."""
 
     def needed(self) -> frozenset[Need]:
         """What this term, as it is set, looks at; checked before the first batch."""
@@ -79,6 +83,13 @@ class Objective(nn.Module):
     def needed(self) -> frozenset[Need]:
         """All that the terms look at."""
         return frozenset().union(*(term.needed() for term in self._by_name().values()))
+
+    @property
+    def gives_scale(self) -> bool:
+        """Whether a term that counts makes the predictions metric."""
+        return any(
+            term.gives_scale and self.weights[name] > 0 for name, term in self._by_name().items()
+        )
 
     def check(self, offered: frozenset[Need]) -> None:
         """Refuse, before the first batch, an objective that asks for what nobody makes.
@@ -133,4 +144,6 @@ SUPPLIERS: Mapping[Need, str] = {
     "uncertainty": "give the depth network `uncertainty: true`",
     "explainability": "give the depth network an explainability head, one channel per source",
     "depth": "the data set has no true depth to train on",
+    "distance": "no frame knows how far it is to its neighbours in time: add speeds, and "
+    "timestamps (see docs/data.md), or leave the term out",
 }

@@ -59,7 +59,7 @@ class Backbone(nn.Module):
         self.register_buffer("std", _per_channel(std, in_images), persistent=False)
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> list[Float[Tensor, "b _ _ _"]]:
-        padded = _pad_to_multiple((images - self.mean) / self.std, self.strides[-1])
+        padded = pad_to_multiple((images - self.mean) / self.std, self.strides[-1])
         # Convolutions on CPUs are faster when the channels of a pixel lie together.
         maps: list[Tensor] = self.pyramid(padded.contiguous(memory_format=torch.channels_last))
         return maps
@@ -73,7 +73,10 @@ def _per_channel(values: tuple[float, ...], in_images: int) -> Float[Tensor, "c 
     return torch.tensor(values * in_images)[:, None, None]
 
 
-def _pad_to_multiple(images: Float[Tensor, "b c _ _"], stride: int) -> Float[Tensor, "b c h w"]:
+def pad_to_multiple(images: Float[Tensor, "b c _ _"], stride: int) -> Float[Tensor, "b c h w"]:
+    """Images whose sides are multiples of `stride`, two and more, by repeating the last pixels to
+    the right and below.
+    """
     height, width = images.shape[-2:]
     rows, columns = (max(-(-side // stride), LEAST_PIXELS) * stride for side in (height, width))
     if (rows, columns) == (height, width):

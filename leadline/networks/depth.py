@@ -31,7 +31,19 @@ class RawDepth:
     """Logits of the predictive mask, one channel per source."""
 
 
-class DepthNetwork(nn.Module):
+class DepthModule(nn.Module):
+    """What every depth network is: an image in [0, 1] of any size and its camera -> `RawDepth`."""
+
+    makes: frozenset[str] = frozenset()
+    """What it predicts beside depth."""
+
+    def forward(
+        self, image: Float[Tensor, "b 3 h w"], intrinsics: Float[Tensor, "b 3 3"] | None = None
+    ) -> RawDepth:
+        raise NotImplementedError
+
+
+class DepthNetwork(DepthModule):
     """The depth network of [monodepth2] on any backbone: U-shaped, depth bounded, four scales.
 
     Weights that do not come with the backbone start as torch makes them, so that the first depths
@@ -80,7 +92,6 @@ class DepthNetwork(nn.Module):
         heads = {DEPTH: 1, UNCERTAINTY: 1} if uncertainty else {DEPTH: 1}
         extras = {UNCERTAINTY: uncertainty, EXPLAINABILITY: explained_sources > 0}
         self.makes = frozenset(name for name, made in extras.items() if made)
-        """What it predicts beside depth."""
         self.decoder = SkipDecoder(strides, channels, heads)
         if initial_depth is not None:
             self._start_at(logit_of_depth(initial_depth, minimum_depth, maximum_depth))
@@ -102,7 +113,7 @@ class DepthNetwork(nn.Module):
         logits = self.decoder(features)
         if self.mask_decoder is not None:
             logits |= self.mask_decoder(features)
-        cropped = {name: _cropped(maps, *image.shape[-2:]) for name, maps in logits.items()}
+        cropped = {name: cropped_to_image(maps, *image.shape[-2:]) for name, maps in logits.items()}
         return RawDepth(
             depth={
                 scale: bounded_depth(x, self.minimum_depth, self.maximum_depth)
@@ -117,10 +128,10 @@ class DepthNetwork(nn.Module):
         )
 
 
-def _cropped(
+def cropped_to_image(
     maps: Mapping[int, Float[Tensor, "b k _ _"]], height: int, width: int
 ) -> dict[int, Float[Tensor, "b k _ _"]]:
-    """The part of each map that lies in an image of this size, without the backbone's padding."""
+    """The part of each map that lies in an image of this size, without padding beyond it."""
     return {
         scale: x[..., : -(-height // 2**scale), : -(-width // 2**scale)]
         for scale, x in maps.items()

@@ -1,14 +1,17 @@
-"""Two images in order of time -> the motion of the camera between them."""
+"""Images -> the motion of the camera between them: of two in order of time, or of all at once."""
+
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from leadline.geometry.pose import pose_from_rotvec
+from leadline.geometry.pose import euler_to_matrix, pose_from_rotation, pose_from_rotvec
 from leadline.networks.architectures import PRESETS
 from leadline.networks.backbone import MONODEPTH_MEAN, MONODEPTH_STD, Backbone
 from leadline.networks.heads import apply_in_full_precision
+from leadline.networks.packing import GROUPS
 from leadline.networks.pyramids import ResNetPyramid
 from leadline.networks.weights import Weights
 
@@ -97,6 +100,59 @@ class PoseCNN(nn.Module):
         for layer in self.layers:
             x = functional.relu(layer(x))
         return _mean_motion(self.motion, x)
+
+
+class JointPoseNetwork(nn.Module):
+    """What sees the target and all its sources at once, and says every motion: target, sources in
+    the order of the recipe -> target_to_source of each, translation in network units.
+    """
+
+    sources: int
+    """How many it sees beside the target."""
+
+    def forward(
+        self, target: Float[Tensor, "b 3 h w"], sources: Sequence[Float[Tensor, "b 3 h w"]]
+    ) -> list[Float[Tensor, "b 4 4"]]:
+        raise NotImplementedError
+
+
+class PackNetPose(JointPoseNetwork):
+    """The pose network of [packnet]: seven strided convolutions with group normalisation and ReLU
+    over target and sources side by side; 1x1 convolution, mean over the image, times 0.01.
+
+    A motion is a translation, then Euler angles. With two sources it has 1,592,684 parameters.
+    """
+
+    def __init__(self, sources: int = 2) -> None:
+        super().__init__()
+        self.sources = sources
+        inputs = (3 * (1 + sources), *CNN_CHANNELS)
+        self.layers = nn.Sequential(
+            *(
+                nn.Sequential(
+                    nn.Conv2d(before, after, kernel, stride=2, padding=kernel // 2),
+                    nn.GroupNorm(GROUPS, after),
+                    nn.ReLU(inplace=True),
+                )
+                for before, after, kernel in zip(inputs, CNN_CHANNELS, CNN_KERNELS, strict=False)
+            )
+        )
+        self.motion = nn.Conv2d(CNN_CHANNELS[-1], MOTION * sources, 1)
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d) and layer.bias is not None:
+                nn.init.xavier_uniform_(layer.weight)
+                nn.init.zeros_(layer.bias)
+
+    def forward(
+        self, target: Float[Tensor, "b 3 h w"], sources: Sequence[Float[Tensor, "b 3 h w"]]
+    ) -> list[Float[Tensor, "b 4 4"]]:
+        features = self.layers(torch.cat([target, *sources], dim=1))
+        motions = MOTION_SCALE * apply_in_full_precision(self.motion, features).mean(dim=(2, 3))
+        with torch.autocast(features.device.type, enabled=False):
+            return [
+                pose_from_rotation(euler_to_matrix(motion[:, 3:]), motion[:, :3])
+                for motion in motions.split(MOTION, dim=1)
+            ]
 
 
 def _mean_motion(layer: nn.Module, features: Float[Tensor, "b c _ _"]) -> Float[Tensor, "b 4 4"]:

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from leadline.geometry.depth import to_full_size
+from leadline.geometry.depth import Enlarging, to_full_size
 from leadline.geometry.warp import Padding, Warp, warp_by_depth, warp_by_inverse_depth
 from leadline.offset import STEREO, TARGET, Offset
 from leadline.photometry.constants import SSIM_WEIGHT
@@ -32,8 +32,8 @@ HINT_SOURCE = STEREO
 
 @dataclass(frozen=True)
 class Explainer:
-    """How explanations are judged: the share of SSIM, and what lies beyond the border of a
-    source.
+    """How explanations are judged: the share of SSIM, what lies beyond the border of a source, and
+    how coarse depth is brought to full size.
 
     Raises:
         ValueError: a share of SSIM that is none.
@@ -41,6 +41,7 @@ class Explainer:
 
     ssim_weight: float = SSIM_WEIGHT
     padding: Padding = "border"
+    enlarging: Enlarging = "bilinear"
 
     def __post_init__(self) -> None:
         if not 0 <= self.ssim_weight <= 1:
@@ -64,7 +65,8 @@ class Explainer:
         self, batch: Batch, predictions: Predictions, wanted: Collection[Explanation]
     ) -> Errors:
         inverse_depth = {
-            s: to_full_size(1 / d, s, batch.size) for s, d in predictions.depth[TARGET].items()
+            s: to_full_size(1 / d, s, batch.size, self.enlarging)
+            for s, d in predictions.depth[TARGET].items()
         }
         depth = {s: 1 / inverse for s, inverse in inverse_depth.items()}
         errors = Errors(

@@ -7,8 +7,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from leadline.geometry.pose import invert_pose
-from leadline.networks.depth import DepthNetwork
-from leadline.types import TARGET, Batch, Offset, Predictions
+from leadline.networks.depth import DepthModule
+from leadline.networks.pose import JointPoseNetwork
+from leadline.offset import TARGET, Offset
+from leadline.types import Batch, Predictions
 
 
 @runtime_checkable
@@ -29,7 +31,7 @@ class DepthAndPose(nn.Module):
     together must not differ in that, and a GPU is not asked what it holds.
     """
 
-    def __init__(self, depth: DepthNetwork, pose: nn.Module | None = None) -> None:
+    def __init__(self, depth: DepthModule, pose: nn.Module | None = None) -> None:
         super().__init__()
         self.depth = depth
         self.pose = pose
@@ -39,34 +41,59 @@ class DepthAndPose(nn.Module):
     def forward(self, batch: Batch) -> Predictions:
         intrinsics = None if batch.intrinsics is None else batch.intrinsics[TARGET]
         raw = self.depth(batch.inputs[TARGET], intrinsics)
+        predicted = self._predicted_motions(batch)
         metres = batch.unit if batch.zoom is None else batch.unit * batch.zoom[:, None, None, None]
         return Predictions(
             depth={TARGET: {s: depth.float() * metres for s, depth in raw.depth.items()}},
-            poses={offset: self._target_to_source(batch, offset) for offset in batch.sources},
+            poses={
+                offset: _known_or(batch, offset, predicted.get(offset)) for offset in batch.sources
+            },
             uncertainty=raw.uncertainty,
             explainability=raw.explainability,
         )
 
-    def _target_to_source(self, batch: Batch, offset: Offset) -> Float[Tensor, "b 4 4"]:
-        present = batch.available[offset][:, None, None]
-        known = batch.known_poses.get(offset)
-        if known is None:
-            known = torch.full((len(batch), 4, 4), torch.nan, device=batch.device)
-        if self.pose is None or offset.camera != 0:
-            # The pose of an absent source is never looked at, but NaN would spread. That of a
-            # present one stays NaN, for `training_step` to complain of.
-            return known.where(present, 0.0)
+    def _predicted_motions(self, batch: Batch) -> dict[Offset, Float[Tensor, "b 4 4"]]:
+        offsets = [offset for offset in batch.sources if offset.camera == 0]
+        if self.pose is None or not offsets:
+            return {}
         if batch.zoom is not None:
             raise ValueError(
                 "zoom: expected 1 with a pose network, got more: in parts of an image shown larger "
                 "motion looks different from what it is; leave data.zoom at 1"
             )
-        # An absent source is black: the target stands in, so that batch norm sees photographs only.
-        source = batch.inputs[offset].where(present[..., None], batch.inputs[TARGET])
-        predicted = predict_target_to_source(
-            self.pose, batch.inputs[TARGET], source, offset, batch.unit
-        )
+        target = batch.inputs[TARGET]
+        # An absent source is black: the target stands in, so that norms see photographs only.
+        sources = [
+            batch.inputs[offset].where(batch.available[offset][:, None, None, None], target)
+            for offset in offsets
+        ]
+        if isinstance(self.pose, JointPoseNetwork):
+            if self.pose.sources != len(offsets):
+                raise ValueError(
+                    f"pose: expected {self.pose.sources} frames beside the target in `frames:`, as "
+                    f"the network has, got {len(offsets)}"
+                )
+            poses = [_in_metres(pose, batch.unit) for pose in self.pose(target, sources)]
+        else:
+            poses = [
+                predict_target_to_source(self.pose, target, source, offset, batch.unit)
+                for offset, source in zip(offsets, sources, strict=True)
+            ]
+        return dict(zip(offsets, poses, strict=True))
+
+
+def _known_or(
+    batch: Batch, offset: Offset, predicted: Float[Tensor, "b 4 4"] | None
+) -> Float[Tensor, "b 4 4"]:
+    """target_to_source where the batch knows it, else as predicted."""
+    known = batch.known_poses.get(offset)
+    if known is None:
+        known = torch.full((len(batch), 4, 4), torch.nan, device=batch.device)
+    if predicted is not None:
         return known.where(~known.isnan(), predicted)
+    # The pose of an absent source is never looked at, but NaN would spread. That of a present one
+    # stays NaN, for `training_step` to complain of.
+    return known.where(batch.available[offset][:, None, None], 0.0)
 
 
 def predict_target_to_source(

@@ -81,7 +81,11 @@ class DepthTraining(pl.LightningModule):
 
     def on_fit_start(self) -> None:
         self.objective.check(supplied_by_data(self.data) | supplied_by_predictor(self.predictor))
-        self._metric = self.data.is_metric()
+        self._metric = self.is_metric()
+
+    def is_metric(self) -> bool:
+        """Whether data or objective give the scale."""
+        return self.data.is_metric() or self.objective.gives_scale
 
     def take_step(self, batch: Batch) -> Step:
         """The step on one batch, in the precision that the trainer has set up."""

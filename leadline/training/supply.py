@@ -16,6 +16,8 @@ def supplied_by_data(data: DepthData) -> frozenset[Need]:
         found |= {"hint", "proxy"}
         if data.needs.hint_confidence:
             found.add("confidence")
+    if data.knows_distance():
+        found.add("distance")
     if data.needs.depth:
         found.add("depth")
     return frozenset(found)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from leadline.networks.backbone import Backbone
-from leadline.networks.pose import PoseCNN, SeparateResNetPose
+from leadline.networks.pose import PackNetPose, PoseCNN, SeparateResNetPose
 
 
 @pytest.fixture(params=["resnet", "cnn"])
@@ -55,6 +55,8 @@ def test_order_matters(network: nn.Module) -> None:
 
 
 def test_the_resnet_pose_is_the_mean_of_the_first_six_outputs(tiny: Callable[[str], str]) -> None:
+    # Motions of a radian and more, of which single precision keeps no more than it keeps.
+    torch.manual_seed(0)
     network = SeparateResNetPose(tiny("resnet"), "none").eval()
     with torch.no_grad():
         for parameter in network.net.parameters():
@@ -131,3 +133,27 @@ def test_other_backbones_are_refused(tiny: Callable[[str], str]) -> None:
         ValueError, match=r"pose: expected a ResNet \(resnet18, resnet34, resnet50\)"
     ):
         SeparateResNetPose(tiny("swinv2"), "none")
+
+
+def test_the_pose_network_of_packnet() -> None:
+    """Its count of parameters, and one small rigid motion for each source, in their order."""
+    network = PackNetPose()
+    assert sum(p.numel() for p in network.parameters()) == 1_592_684
+    target, *sources = torch.rand(3, 2, 3, 70, 90)
+    poses = network(target, sources)
+    assert [tuple(pose.shape) for pose in poses] == [(2, 4, 4)] * 2
+    for pose in poses:
+        rotation = pose[:, :3, :3]
+        torch.testing.assert_close(
+            rotation @ rotation.mT, torch.eye(3).expand(2, 3, 3), atol=1e-6, rtol=0
+        )
+        assert 0 < (pose - torch.eye(4)).abs().max() < 0.05
+    with torch.no_grad():
+        nn.init.zeros_(network.motion.weight)
+        bias = torch.arange(12.0)
+        network.motion.bias.copy_(bias)
+    first, second = network(target, sources)
+    torch.testing.assert_close(first[:, :3, 3], 0.01 * bias[:3].expand(2, 3))
+    torch.testing.assert_close(second[:, :3, 3], 0.01 * bias[6:9].expand(2, 3))
+    angles = Rotation.from_euler("XYZ", 0.01 * bias[9:].numpy()).as_matrix()
+    torch.testing.assert_close(second[0, :3, :3], torch.from_numpy(angles).float())

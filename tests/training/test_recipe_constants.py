@@ -31,6 +31,41 @@ def recipe(name: str) -> dict[str, Any]:
     return content
 
 
+PACKNET = {
+    # height, width, batch, terms beside smoothness and their weights, rate
+    "packnet_m": (192, 640, 4, {"reprojection": 1.0}, 2e-4),
+    "packnet_m_velocity": (192, 640, 4, {"reprojection": 1.0, "velocity": 0.1}, 2e-4),
+    "packnet_m_1280x384": (384, 1280, 1, {"reprojection": 1.0}, 2e-4),
+    "packnet_m_velocity_1280x384": (384, 1280, 1, {"reprojection": 1.0, "velocity": 0.1}, 2e-4),
+    "packnet_resnet18_m_velocity": (192, 640, 8, {"reprojection": 1.0, "velocity": 0.1}, 1e-4),
+    "packnet_m_semi": (192, 640, 4, {"reprojection": 0.1, "lidar": 0.9}, 2e-4),
+}
+
+
+@pytest.mark.parametrize("name", PACKNET)
+def test_constants_of_packnet(name: str) -> None:
+    height, width, batch, weights, rate = PACKNET[name]
+    content = recipe(name)
+    data, model = content["data"], content["model"]
+    assert data["frames"] == [0, -1, 1]
+    assert (data["height"], data["width"], data["batch_size"]) == (height, width, batch)
+    assert data.get("train_distance", False) == ("velocity" in weights)
+    assert data.get("train_depth", False) == ("lidar" in weights)
+    objective = model["objective"]
+    found = {term: value.get("weight", 1.0) for term, value in objective.items()}
+    # The smoothness belongs to the self-supervised part and shares its weight.
+    assert found == weights | {"smoothness": pytest.approx(1e-3 * weights["reprojection"])}
+    assert float(model["optimiser"]["init_args"]["lr"]) == rate
+    assert model["schedule"]["init_args"] == {"step_size": 60, "gamma": 0.5}
+    assert content["run"]["epochs"] == 100
+    expected = {"ssim_weight": 0.85, "padding": "zeros", "enlarging": "nearest"}
+    assert model["explainer"] == expected
+    depth = model["predictor"]["init_args"]["depth"]["init_args"]
+    if "resnet18" not in name:
+        assert depth["widths"] == [64, 64, 128, 256, 512]
+        assert (depth["features"], depth["join"], depth["minimum_depth"]) == (8, "concatenate", 0.5)
+
+
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_constants(name: str) -> None:
     frames, height, width, batch, rate, epochs, step, smoothness, hints = PUBLISHED[name]

@@ -21,11 +21,16 @@ from leadline.types import Batch
 SOURCE = {"class_path": "leadline.data.sources.folder.ImageFolder", "init_args": {"root": "photos"}}
 SMALL = ["--data.height=64", "--data.width=96", "--data.batch_size=2"]
 OFFLINE = "--model.predictor.init_args.depth.init_args.weights=none"
+NARROW = [
+    "--model.predictor.init_args.depth.init_args.widths=[16,16,16,32,32]",
+    "--model.predictor.init_args.depth.init_args.features=4",
+]
+"""A two hundredth of PackNet's parameters."""
 OFFLINE_POSE = "--model.predictor.init_args.pose.init_args.weights=none"
 
 
 def config_of(name: str, *overrides: str) -> Namespace:
-    offline = [OFFLINE]
+    offline = [*NARROW] if "packnet.PackNet" in recipe_text(name) else [OFFLINE]
     if "SeparateResNetPose" in recipe_text(name):
         offline.append(OFFLINE_POSE)
     return read_recipe(name, {"data": {"source": SOURCE}}, [*offline, *overrides])
@@ -55,6 +60,10 @@ def batch_for(data: dict[str, Any]) -> Batch:
         known_poses={o: batch.known_poses[o] for o in sources if o == STEREO},
         hint=batch.hint if STEREO in sources else None,
         hint_confidence=torch.rand(2, 1, 64, 96) if data.get("hint_confidence") else None,
+        depth=batch.hint if data.get("train_depth") else None,
+        distance={o: torch.ones(2) for o in sources if o.time}
+        if data.get("train_distance")
+        else {},
     )
 
 
@@ -67,6 +76,8 @@ def test_one_step_reaches_every_parameter(name: str) -> None:
     offered = supplied_by_predictor(module.predictor) | {"predicted", "identity"}
     offered |= {"hint", "proxy"} if batch.hint is not None else set()
     offered |= {"confidence"} if batch.hint_confidence is not None else set()
+    offered |= {"depth"} if batch.depth is not None else set()
+    offered |= {"distance"} if batch.distance else set()
     module.objective.check(offered)
     step = training_step(module.predictor, module.explainer, module.objective, batch)
     step.loss.backward()
@@ -93,7 +104,9 @@ def flat(values: Any, prefix: str = "") -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("name", ["depth_hints_ms", "monodepth2_m_mask", "demo"])
+@pytest.mark.parametrize(
+    "name", ["depth_hints_ms", "monodepth2_m_mask", "demo", "packnet_m_velocity"]
+)
 def test_every_setting_of_a_recipe_can_be_overridden(name: str) -> None:
     """Each by its own value, which must change nothing."""
     config = config_of(name)

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import yaml
 from jaxtyping import Float64
+
+from leadline.data.odometry import PathKind
 
 CAMERA_FILE = "camera.yaml"
 EXAMPLE = (
@@ -17,7 +19,7 @@ EXAMPLE = (
 )
 _KEYS = (
     "model", "K", "fx", "fy", "cx", "cy", "width", "height", "baseline", "distortion",
-    "fps", "timestamps", "left", "right",
+    "fps", "timestamps", "left", "right", *get_args(PathKind),
 )  # fmt: skip
 _SMALLEST_FOCAL = 2.0
 """A focal length below two pixels is one that was divided by the image size."""
@@ -38,6 +40,9 @@ class CameraFile:
     """Name of a text file in each sequence's folder: seconds, one frame per line."""
     left: str | None = None
     right: str | None = None
+    path_kind: PathKind | None = None
+    """What tells how far the camera travelled, in a file of each sequence's folder."""
+    path_file: str | None = None
 
 
 def read_camera_file(path: Path) -> CameraFile:
@@ -52,6 +57,7 @@ def read_camera_file(path: Path) -> CameraFile:
     size = (_side(path, content, "height"), _side(path, content, "width"))
     intrinsics = _intrinsics(path, content)
     _check_intrinsics(path, intrinsics, size)
+    kind, file = _travelled(path, content)
     return CameraFile(
         path,
         intrinsics,
@@ -61,7 +67,20 @@ def read_camera_file(path: Path) -> CameraFile:
         timestamps=_name(path, content, "timestamps"),
         left=_name(path, content, "left"),
         right=_name(path, content, "right"),
+        path_kind=kind,
+        path_file=file,
     )
+
+
+def _travelled(path: Path, content: Mapping[str, Any]) -> tuple[PathKind, str] | tuple[None, None]:
+    found = [kind for kind in get_args(PathKind) if content.get(kind) is not None]
+    if len(found) > 1:
+        raise ValueError(f"{path}: expected one of {' and '.join(found)}; leave out the other")
+    for kind in found:
+        name = _name(path, content, kind)
+        assert name is not None
+        return kind, name
+    return None, None
 
 
 def _load(path: Path) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from leadline.data.image_files import image_size, list_images, natural_key
+from leadline.data.odometry import distance_between, read_path
 from leadline.data.prediction_record import RECORD
 from leadline.data.sources.base import FrameId, RigCamera, Source
 from leadline.data.sources.camera_file import CAMERA_FILE, EXAMPLE, CameraFile, read_camera_file
@@ -25,6 +26,8 @@ class _Sequence:
     images: tuple[tuple[Path | None, ...], ...]
     """images[camera][index]; None where only the other camera took one."""
     times: Float64[np.ndarray, "_"] | None
+    places: Float64[np.ndarray, "_ _"] | None
+    """Where on its path each frame was taken: see `leadline.data.odometry`."""
 
 
 class ImageFolder(Source):
@@ -91,6 +94,13 @@ class ImageFolder(Source):
                 f"{len(alone)} of {len(self.frames)} images without a partner in the other camera, "
                 f"first: {self.image_path(alone[0])}"
             )
+        astray = [
+            f"{name} ({np.isnan(content.places).any(axis=1).sum()} of {len(content.places)})"
+            for name, content in self._content.items()
+            if content.places is not None and np.isnan(content.places).any()
+        ]
+        if astray:
+            lines.append(f"frames that the record of speed or place does not reach: {astray[0]}")
         if self._empty:
             lines.append(f"{len(self._empty)} sequences without images, first: {self._empty[0]}")
         return tuple(lines)
@@ -111,6 +121,12 @@ class ImageFolder(Source):
         rig_to_right = np.eye(4)
         rig_to_right[0, 3] = -content.camera.baseline
         return left, RigCamera(content.camera.intrinsics, content.camera.size, rig_to_right)
+
+    def distance(self, target: FrameId, source: FrameId) -> float:
+        places = self._content[target.sequence].places
+        if places is None:
+            return math.nan
+        return distance_between(places, target.index, source.index)
 
     def seconds(self, target: FrameId, source: FrameId) -> float:
         content = self._content[target.sequence]
@@ -208,7 +224,15 @@ def _read_sequence(folder: Path, camera: CameraFile, listed: Sequence[list[Path]
     images: tuple[tuple[Path | None, ...], ...]
     images = _paired(*listed) if len(listed) == 2 else (tuple(listed[0]),)
     _check_camera(camera, [path for paths in listed for path in paths])
-    return _Sequence(camera, images, _read_times(folder, camera, len(images[0])))
+    times = _read_times(folder, camera, len(images[0]))
+    places = None
+    if camera.path_kind is not None and camera.path_file is not None:
+        counted = times
+        if counted is None and camera.fps is not None:
+            counted = np.arange(len(images[0])) / camera.fps
+        file = folder / camera.path_file
+        places = read_path(file, camera.path_kind, counted, len(images[0]))
+    return _Sequence(camera, images, times, places)
 
 
 def _paired(left: list[Path], right: list[Path]) -> tuple[tuple[Path | None, ...], ...]:

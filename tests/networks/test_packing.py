@@ -1,0 +1,122 @@
+"""Packing blocks: the 3-D convolution as 2-D ones, two convolutions as one, gradients."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional
+
+from leadline.networks.packing import (
+    ChannelConvolution,
+    ConvNormELU,
+    Packing,
+    ResidualConvolution,
+    Unpacking,
+    folding_pays,
+    residual_block,
+)
+
+sizes = st.tuples(st.integers(1, 3), st.integers(5, 14), st.integers(5, 14))
+
+
+@given(sizes, st.integers(1, 9), st.integers(1, 5))
+def test_channel_convolution_is_one_in_three_dimensions(
+    size: tuple[int, int, int], channels: int, features: int
+) -> None:
+    batch, height, width = size
+    layer = ChannelConvolution(features).double()
+    maps = torch.randn(batch, channels, height, width, dtype=torch.double)
+    expected = nn.Conv3d.forward(layer, maps[:, None])
+    assert expected.shape == (batch, features, channels, height, width)
+    torch.testing.assert_close(layer(maps), expected.flatten(1, 2))
+
+
+@settings(deadline=None)
+@given(sizes, st.sampled_from([3, 5]), st.sampled_from([1, 4, 8]))
+def test_two_convolutions_are_one_up_to_the_border(
+    size: tuple[int, int, int], kernel: int, features: int
+) -> None:
+    batch, height, width = size
+    layer = Packing(16, kernel, features)
+    packed = torch.randn(batch, 64, height, width)
+    in_turn, as_one = layer.in_turn(packed), layer.as_one(packed)
+    assert as_one.shape == in_turn.shape
+    assert ((as_one - in_turn).abs().max() / in_turn.abs().max()).item() < 1e-4
+
+
+def test_the_folded_form_learns_alike() -> None:
+    layer = Packing(16, 5, 4).double()
+    packed = torch.randn(2, 64, 9, 11, dtype=torch.double)
+    gradients = []
+    for form in (layer.in_turn, layer.as_one):
+        layer.zero_grad()
+        form(packed).square().sum().backward()
+        own = [p.grad for p in (*layer.expand.parameters(), layer.compress.convolution.weight)]
+        gradients.append([grad.clone() for grad in own if grad is not None])
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_the_form_is_chosen_by_cost_and_changes_nothing() -> None:
+    """Large maps are folded, small ones are not; both are what the formula says."""
+    layer = Packing(16, 3, 8)
+    for side, folded in ((64, True), (8, False)):
+        maps = torch.randn(1, 16, 2 * side, 2 * side)
+        packed = functional.pixel_unshuffle(maps, 2)
+        assert folding_pays(packed.shape, 3, 8) == folded
+        expected = layer.compress.finish(layer.in_turn(packed))
+        torch.testing.assert_close(layer(maps), expected, rtol=1e-4, atol=1e-5)
+    assert not folding_pays(torch.Size((1, 64, 4, 400)), 5, 8)
+
+
+def test_folding_order_of_pixels() -> None:
+    """Channel c * 4 + dy * 2 + dx, which the enlarging of `Unpacking` undoes."""
+    maps = torch.arange(2 * 4 * 6.0).reshape(1, 2, 4, 6)
+    packed = functional.pixel_unshuffle(maps, 2)
+    for c in range(2):
+        for dy in range(2):
+            for dx in range(2):
+                expected = maps[0, c, dy::2, dx::2]
+                assert torch.equal(packed[0, 4 * c + 2 * dy + dx], expected)
+    assert torch.equal(functional.pixel_shuffle(packed, 2), maps)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        Packing(16, 3, 2),
+        Unpacking(3, 16, 3, 4),
+        ResidualConvolution(3, 16),
+        ChannelConvolution(2),
+        ConvNormELU(3, 16, 5),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_gradients(layer: nn.Module) -> None:
+    channels = 16 if isinstance(layer, Packing) else 3
+    maps = torch.randn(1, channels, 4, 6, dtype=torch.double, requires_grad=True)
+    assert torch.autograd.gradcheck(layer.double(), (maps,))
+
+
+def test_sizes() -> None:
+    maps = torch.randn(2, 32, 8, 12)
+    assert Packing(32, 5, 8)(maps).shape == (2, 32, 4, 6)
+    assert Unpacking(32, 48, 3, 4)(maps).shape == (2, 48, 16, 24)
+    assert residual_block(32, 64, 3)(maps).shape == (2, 64, 8, 12)
+
+
+def test_dropout_is_of_the_shortcut_alone() -> None:
+    layer = ResidualConvolution(16, 16, dropout=0.5)
+    maps = torch.randn(1, 16, 4, 4)
+    torch.manual_seed(0)
+    assert not torch.equal(layer(maps), layer(maps))
+    layer.eval()
+    assert torch.equal(layer(maps), layer(maps))
+
+
+def test_channels_that_fall_into_no_groups() -> None:
+    with pytest.raises(ValueError, match="multiple of 16, got 24"):
+        ConvNormELU(3, 24, 3)
+    with pytest.raises(ValueError, match="outputs: expected a multiple"):
+        Unpacking(16, 16, 3, 24)
