@@ -86,7 +86,7 @@ def hints(options: argparse.Namespace) -> int:
         )
     if options.report and made:
         metres = metre_pixels(source, options.width)
-        print(f"report: {write_report(found.jobs, folder, method, check, metres)}")
+        print(f"report: {write_report(found.jobs, folder, method, check, metres, _say)}")
     sheet = f", contact sheet: {folder / SHEET_NAME}" if made else ""
     print(f"hints: {folder}{sheet}")
     return 1 if summary.failures else 0
@@ -117,9 +117,14 @@ def _checked_rig(
 
 def _consistent(options: argparse.Namespace) -> "ConsistentSetting":
     """The settings of the mode consistent that were asked for."""
-    from leadline.hints.consistent import ConsistentSetting
-    from leadline.hints.semi_global import SemiGlobalSetting
+    from leadline.hints.consistent import RANGE_MULTIPLE, ConsistentSetting
+    from leadline.hints.semi_global import MOST_DISPARITIES, SemiGlobalSetting
 
+    if options.disparities % RANGE_MULTIPLE or not 0 < options.disparities <= MOST_DISPARITIES:
+        raise ValueError(
+            f"--disparities: expected a multiple of {RANGE_MULTIPLE} up to {MOST_DISPARITIES}, got "
+            f"{options.disparities}"
+        )
     matching = SemiGlobalSetting(num_disparities=options.disparities)
     setting = ConsistentSetting(matching, fill=options.fill)
     if options.mode != "consistent" and setting != ConsistentSetting():

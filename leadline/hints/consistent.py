@@ -28,7 +28,7 @@ FINE, COARSE, FILLED = range(len(KINDS))
 
 SMALLEST = 4
 """Rows and columns of the smallest image that has a half."""
-_RANGE_MULTIPLE = 4
+RANGE_MULTIPLE = 4
 """A range is even at full size and at half of it."""
 _RANGE_STEP = 64
 """Disparities that go through the vector instructions together: fewer take as long."""
@@ -64,9 +64,9 @@ class ConsistentSetting:
     """Whether holes take the smaller disparity of their neighbours in the row."""
 
     def __post_init__(self) -> None:
-        if self.matching.num_disparities % _RANGE_MULTIPLE:
+        if self.matching.num_disparities % RANGE_MULTIPLE:
             raise ValueError(
-                f"disparities: expected a multiple of {_RANGE_MULTIPLE}, since half of them are "
+                f"disparities: expected a multiple of {RANGE_MULTIPLE}, since half of them are "
                 f"searched at half the size, got {self.matching.num_disparities}"
             )
 

@@ -1,6 +1,6 @@
 """The report on a set of hints: one page, judged by the files that are there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -47,8 +47,9 @@ def write_report(
     method: HintMethod,
     check: RigCheck,
     metres: MetrePixels | None = None,
+    tell: Callable[[str], None] = lambda message: None,
 ) -> Path:
-    """Write `report.html` into the folder of hints.
+    """Write `report.html` into the folder of hints; `tell` hears what cannot wait to be read.
 
     Raises:
         ValueError: none of the hints is there, or a file is damaged.
@@ -56,6 +57,9 @@ def write_report(
     statistics = HintStatistics.of(jobs, folder, method)
     if not statistics.views:
         raise ValueError(f"{folder}: no hint to report on; none could be made")
+    upper = statistics.upper_share
+    if upper > CLIPPED:
+        tell(_too_small(upper))
     path = folder / REPORT_NAME
     save_page(hint_page(statistics, folder, method, check, metres), path)
     return path
@@ -153,13 +157,16 @@ def _disparities(statistics: HintStatistics, metres: MetrePixels | None) -> Sect
 
 def _range_verdict(upper: float) -> Text:
     if upper > CLIPPED:
-        return Text(
-            f"The range looks too small: {upper:.1%} of the pixels lie at its upper end, and what "
-            "is nearer cannot be found; search more disparities, or make the hints at a smaller "
-            "width.",
-            "warning",
-        )
+        text = _too_small(upper)
+        return Text(f"{text[0].upper()}{text[1:]}.", "warning")
     return Text(f"The range holds what is there: {upper:.2%} of the pixels lie at its end.", "good")
+
+
+def _too_small(upper: float) -> str:
+    return (
+        f"the range looks too small: {upper:.1%} of the pixels lie at its upper end, and what is "
+        "nearer cannot be found; search more disparities, or make the hints at a smaller width"
+    )
 
 
 def _in_metres(metres: MetrePixels | None, disparity: float) -> str:

@@ -33,7 +33,7 @@ _KEY_BITS, _UNTOLD_BITS = 6, 2
 least key tells both, the disparity but for a few. Three bytes add up to 765, ten bits."""
 _COARSE = 1 << _KEY_BITS
 """Disparities without their last bits."""
-_MOST_DISPARITIES = _COARSE << _UNTOLD_BITS
+MOST_DISPARITIES = _COARSE << _UNTOLD_BITS
 _MOST_KEY = 0xFFFF
 
 _byte, _word, _place = np.uint8, np.uint16, np.uintp
@@ -61,9 +61,9 @@ class SemiGlobalSetting:
     """A guide's costs are divided by two to this power."""
 
     def __post_init__(self) -> None:
-        if not 2 <= self.num_disparities <= _MOST_DISPARITIES or self.num_disparities % 2:
+        if not 2 <= self.num_disparities <= MOST_DISPARITIES or self.num_disparities % 2:
             raise ValueError(
-                f"disparities: expected an even number from 2 to {_MOST_DISPARITIES}, "
+                f"disparities: expected an even number from 2 to {MOST_DISPARITIES}, "
                 f"got {self.num_disparities}"
             )
         if not 0 <= self.beyond <= BITS or self.guide_shift < 0:

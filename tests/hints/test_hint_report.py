@@ -141,3 +141,11 @@ def test_a_useless_rig_is_gone_on_with_where_that_is_wanted(tmp_path: Path) -> N
     assert "4 hints written" in gone_on.out
     page = (tmp_path / "hints" / "report.html").read_text()
     assert '<p class="warning">Pairs are not rectified' in page
+
+
+def test_the_command_tells_of_a_range_that_is_too_small(tmp_path: Path) -> None:
+    rig = write_rig(tmp_path / "rig", 2)
+    words = ("hints", rig, "--out", tmp_path / "hints", "--width=320", "--height=160", "--report")
+    answer = leadline(*words, "--workers=1", "--disparities=8")
+    assert "leadline: the range looks too small: " in answer.err
+    assert "search more disparities" in answer.err

@@ -124,6 +124,28 @@ def _(desk: Desk) -> Words:
 
 
 @mistake(
+    "more disparities than a hint file holds",
+    "--disparities: expected a multiple of 4 up to 256, got 300",
+)
+def _(desk: Desk) -> Words:
+    return ("hints", desk.rig(), "--out", desk.root / "hints", "--disparities", 300)
+
+
+@mistake("holes filled in a mode that leaves them", "--fill: is for --mode consistent, got --mode")
+def _(desk: Desk) -> Words:
+    return ("hints", desk.rig(), "--out", desk.root / "hints", "--mode", "valid", "--fill")
+
+
+@mistake(
+    "workers of this machine beside those of a cluster",
+    "expected workers of this machine or the scheduler of a cluster, got both",
+)
+def _(desk: Desk) -> Words:
+    words = ("hints", desk.rig(), "--out", desk.root / "hints", "--workers", 2)
+    return (*words, "--scheduler", "tcp://127.0.0.1:8786")
+
+
+@mistake(
     "left and right exchanged",
     "rig: left and right look swapped: 100% of disparities are negative (",
     "exchange the pictures of the two cameras; or go on as it is by --unchecked",

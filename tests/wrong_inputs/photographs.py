@@ -56,6 +56,30 @@ def _(desk: Desk) -> Words:
     return ("hints", rig, "--out", desk.root / "hints")
 
 
+def _speeds(desk: Desk, text: str, recipe: str = "packnet_resnet18_m_velocity") -> Words:
+    rig = desk.rig()
+    with (rig / "camera.yaml").open("a") as file:
+        file.write("fps: 10\nspeed: speed.csv\n")
+    (rig / "speed.csv").write_text(text)
+    return ("train", recipe, rig, "--out", desk.root / "run", "--weights", "none")
+
+
+@mistake("speeds in km/h", "speed.csv: expected speeds in m/s, got up to 95", "divide by 3.6")
+def _(desk: Desk) -> Words:
+    return _speeds(desk, "time,speed\n0,90\n1,95\n")
+
+
+@mistake("speeds by another clock", "speed.csv: expected times on the clock of the frames")
+def _(desk: Desk) -> Words:
+    return _speeds(desk, "1700000000,10\n1700000001,10\n")
+
+
+@mistake("a recipe that needs speeds, and none", "got none (", "4 no speed")
+def _(desk: Desk) -> Words:
+    words = ("train", "packnet_resnet18_m_velocity", desk.rig(), "--out", desk.root / "run")
+    return (*words, "--weights", "none")
+
+
 @mistake("a camera.yaml of another size", "says 1280x720", "64x32 pixels")
 def _(desk: Desk) -> Words:
     rig = desk.rig()
