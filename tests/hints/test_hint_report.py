@@ -9,6 +9,7 @@ from rigs import SIZE, moved, write_rig
 
 from leadline.data.depth_files import read_disparity, read_settings
 from leadline.data.sources.folder import ImageFolder
+from leadline.hints import report
 from leadline.hints.generate import generate_hints
 from leadline.hints.jobs import source_jobs
 from leadline.hints.match import MatcherSetting
@@ -143,9 +144,14 @@ def test_a_useless_rig_is_gone_on_with_where_that_is_wanted(tmp_path: Path) -> N
     assert '<p class="warning">Pairs are not rectified' in page
 
 
-def test_the_command_tells_of_a_range_that_is_too_small(tmp_path: Path) -> None:
-    rig = write_rig(tmp_path / "rig", 2)
-    words = ("hints", rig, "--out", tmp_path / "hints", "--width=320", "--height=160", "--report")
-    answer = leadline(*words, "--workers=1", "--disparities=8")
-    assert "leadline: the range looks too small: " in answer.err
-    assert "search more disparities" in answer.err
+def test_a_range_that_is_too_small_is_told_at_once(
+    made: tuple[list[HintJob], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs, folder = made
+    told: list[str] = []
+    write_report(jobs, folder, METHOD, check_rig(jobs, SIZE), tell=told.append)
+    assert told == []
+    monkeypatch.setattr(report, "CLIPPED", -1.0)
+    write_report(jobs, folder, METHOD, check_rig(jobs, SIZE), tell=told.append)
+    assert len(told) == 1
+    assert told[0].startswith("the range looks too small: ")
