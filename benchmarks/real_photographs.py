@@ -68,6 +68,8 @@ and the tree behind it, and, for the recipe with hints, an error below that of t
 row, which knows the truth. What they do not: outlines of the parked cars, trunks and posts, a1
 beyond 0.6.
 
+### The zoom
+
 What made the difference is the zoom. Without it the same network learns the street by heart, row
 by row, and sees its free road everywhere: 0.381 after as many epochs (`depth_hints_s`, one run).
 Single trials of `depth_hints_s` at 208x64, 60 epochs:

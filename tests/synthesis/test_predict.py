@@ -1,5 +1,6 @@
 """Whose pose it is: known, predicted, or nobody's; and what the pose network is shown."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from leadline.geometry.pose import pose_from_rotvec
 from leadline.networks.depth import DepthNetwork, RawDepth
+from leadline.networks.pose import JointPoseNetwork
 from leadline.offset import STEREO, TARGET, Offset
 from leadline.synthesis.predict import DepthAndPose
 from leadline.types import Batch
@@ -38,6 +40,20 @@ class Stepping(nn.Module):
     def forward(self, earlier: Tensor, later: Tensor) -> Tensor:
         self.shown.append((earlier, later))
         return pose_from_rotvec(torch.zeros(len(earlier), 3), self.step.expand(len(earlier), 3))
+
+
+class Joint(JointPoseNetwork):
+    """Says of the n-th source that it lies n + 1 units ahead, and remembers what it was shown."""
+
+    def __init__(self, sources: int) -> None:
+        super().__init__()
+        self.sources = sources
+        self.shown: list[Tensor] = []
+
+    def forward(self, target: Tensor, sources: Sequence[Tensor]) -> list[Tensor]:
+        self.shown = [target, *sources]
+        steps = [torch.tensor([[0.0, 0.0, n + 1.0]]).expand(len(target), 3) for n in range(2)]
+        return [pose_from_rotvec(torch.zeros(len(target), 3), step) for step in steps]
 
 
 def predictor(pose: nn.Module | None) -> DepthAndPose:
@@ -115,3 +131,32 @@ def test_what_nobody_tells_stays_unknown_and_what_is_absent_stays_out() -> None:
     network = Stepping()
     assert predictor(network)(knowing(batch, STEREO)).poses[STEREO].isnan().all()
     assert len(network.shown) == 1
+
+
+def test_a_joint_network_sees_all_frames_in_time_once() -> None:
+    batch = plane_batch(sources=(STEREO, NEXT))
+    assert batch.intrinsics is not None
+    images = {**batch.images, BEFORE: batch.images[NEXT].flip(0)}
+    batch = replace(
+        batch,
+        images=images,
+        inputs=images,
+        available={**batch.available, BEFORE: torch.tensor([True, False])},
+        known_poses={STEREO: batch.known_poses[STEREO]},
+    )
+    network = Joint(2)
+    poses = predictor(network)(batch).poses
+    target, first, second = network.shown
+    assert torch.equal(target, images[TARGET])
+    assert torch.equal(first, images[NEXT])
+    # What is absent is not shown as black.
+    assert torch.equal(second[1], images[TARGET][1])
+    assert torch.equal(poses[STEREO], batch.known_poses[STEREO])
+    for offset, steps in ((NEXT, 1), (BEFORE, 2)):
+        assert torch.equal(poses[offset][:, 2, 3], torch.full((2,), steps * batch.unit))
+
+
+def test_a_joint_network_is_of_so_many_frames() -> None:
+    batch = knowing(plane_batch(sources=(NEXT,)), NEXT)
+    with pytest.raises(ValueError, match="expected 2 frames beside the target"):
+        predictor(Joint(2))(batch)
