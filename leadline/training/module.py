@@ -1,15 +1,17 @@
 """The one LightningModule: it holds the schedule, and no method's name."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
 import torch
+from jaxtyping import Float64
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import nn
+from torchmetrics import MeanMetric
 
 from leadline.data.module import DepthData
 from leadline.files import atomic_path
@@ -57,6 +59,7 @@ class DepthTraining(pl.LightningModule):
         self.objective = Objective(objective)
         self.explainer = explainer
         self.validation_metrics = DepthMetricsByImage()
+        self.scale, self.squared_scale = MeanMetric(), MeanMetric()
         self._optimiser = optimiser
         self._schedule = schedule
         self._groups = tuple(groups)
@@ -109,7 +112,11 @@ class DepthTraining(pl.LightningModule):
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         step = self.take_step(batch)
         self._log("val", step, len(batch))
-        self.validation_metrics.update(rows_of(batch, step, metric=self._metric))
+        pixels = scored_pixels(batch, step)
+        self.validation_metrics.update(rows_of(pixels, metric=self._metric))
+        for each in pixels:
+            self.scale.update(each.ratio)
+            self.squared_scale.update(each.ratio**2)
 
     def on_validation_epoch_end(self) -> None:
         # Every rank must take part, also one whose share of images had no truth.
@@ -118,7 +125,13 @@ class DepthTraining(pl.LightningModule):
             mean = mean_metrics(rows.values())
             values = zip(mean.names(), mean.as_row(), strict=True)
             self.log_dict({f"val/{name}": value for name, value in values})
-        self.validation_metrics.reset()
+        if rows and self._metric:
+            # What metres lack: 1, and the same for all images, where they are learnt.
+            scale, squared = self.scale.compute(), self.squared_scale.compute()
+            spread = (squared - scale**2).clamp(min=0).sqrt() / scale
+            self.log_dict({"val/scale": scale, "val/scale_spread": spread})
+        for accumulator in (self.validation_metrics, self.scale, self.squared_scale):
+            accumulator.reset()
 
     def _log(self, stage: str, step: Step, size: int) -> None:
         values = {f"{stage}/{name}": value.mean().detach() for name, value in step.parts.items()}
@@ -128,26 +141,47 @@ class DepthTraining(pl.LightningModule):
         self.log_dict(values, batch_size=size, sync_dist=True)
 
 
-def rows_of(batch: Batch, step: Step, metric: bool) -> dict[str, DepthMetrics]:
-    """The figures of each image of a batch that has truth, at the size of training.
+@dataclass(frozen=True)
+class ScoredPixels:
+    """Of one image the depths that are compared while training, in metres."""
+
+    id: str
+    truth: Float64[np.ndarray, "p"]
+    prediction: Float64[np.ndarray, "p"]
+
+    @property
+    def ratio(self) -> float:
+        """median(truth) / median(prediction)."""
+        return float(np.median(self.truth) / np.median(self.prediction))
+
+
+def scored_pixels(batch: Batch, step: Step) -> list[ScoredPixels]:
+    """Of each image that has truth at the size of training the pixels that count."""
+    if batch.depth is None:
+        return []
+    finest = step.scene.errors.depth[min(step.scene.errors.depth)]
+    found = []
+    for i, image_id in enumerate(batch.ids):
+        truth = batch.depth[i, 0].cpu().double().numpy()
+        counted = (truth > VALIDATION_RANGE[0]) & (truth < VALIDATION_RANGE[1])
+        if counted.any() and truth.shape == tuple(finest.shape[-2:]):
+            prediction = finest[i, 0].detach().cpu().double().numpy()
+            found.append(ScoredPixels(image_id, truth[counted], prediction[counted]))
+    return found
+
+
+def rows_of(images: Sequence[ScoredPixels], metric: bool) -> dict[str, DepthMetrics]:
+    """The figures of each image.
 
     A quick look while training, not an evaluation: without crop, and scaled by the median where the
     scale is not known.
     """
-    if batch.depth is None:
-        return {}
-    finest = step.scene.errors.depth[min(step.scene.errors.depth)]
-    rows = {}
-    for i, image_id in enumerate(batch.ids):
-        truth = batch.depth[i, 0].cpu().double().numpy()
-        counted = (truth > VALIDATION_RANGE[0]) & (truth < VALIDATION_RANGE[1])
-        if not counted.any() or truth.shape != tuple(finest.shape[-2:]):
-            continue
-        prediction = finest[i, 0].detach().cpu().double().numpy()[counted]
-        if not metric:
-            prediction = prediction * np.median(truth[counted]) / np.median(prediction)
-        rows[image_id] = depth_metrics(prediction.clip(*VALIDATION_RANGE), truth[counted])
-    return rows
+    return {
+        each.id: depth_metrics(
+            (each.prediction * (1 if metric else each.ratio)).clip(*VALIDATION_RANGE), each.truth
+        )
+        for each in images
+    }
 
 
 def save_batch(batch: Batch, path: Path) -> None:

@@ -13,7 +13,12 @@ LINE_SECONDS = 30.0
 EPOCH_SECONDS = 10.0
 """Epochs that end faster after the last line share one."""
 
-SHOWN = (("train/loss", "loss"), ("val/loss", "val loss"), ("val/abs_rel", "val abs_rel"))
+SHOWN = (
+    ("train/loss", "loss"),
+    ("val/loss", "val loss"),
+    ("val/abs_rel", "val abs_rel"),
+    ("val/scale", "val scale"),
+)
 """Figures of a line, and what they are called there."""
 
 
