@@ -9,7 +9,12 @@ from torch import Tensor, nn
 
 from leadline.networks.backbone import Backbone
 from leadline.networks.decoders.skip import SkipDecoder
-from leadline.networks.heads import bounded_depth, bounded_log_scale, logit_of_depth
+from leadline.networks.heads import (
+    bounded_depth,
+    bounded_log_scale,
+    check_depth_range,
+    logit_of_depth,
+)
 from leadline.networks.weights import Weights
 
 DEPTH, UNCERTAINTY, EXPLAINABILITY = "depth", "uncertainty", "explainability"
@@ -80,11 +85,7 @@ class DepthNetwork(DepthModule):
         initial_depth: float | None = None,
     ) -> None:
         super().__init__()
-        if not 0 < minimum_depth < maximum_depth:
-            raise ValueError(
-                "depth: expected 0 < minimum_depth < maximum_depth in network units, "
-                f"got {minimum_depth} and {maximum_depth}"
-            )
+        check_depth_range(minimum_depth, maximum_depth)
         self.minimum_depth = minimum_depth
         self.maximum_depth = maximum_depth
         self.backbone = Backbone(backbone, weights)

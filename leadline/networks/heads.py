@@ -35,6 +35,19 @@ def bounded_depth(
     return 1 / sigmoid_to_inverse_depth(logits.sigmoid(), minimum, maximum)
 
 
+def check_depth_range(minimum: float, maximum: float) -> None:
+    """Refuse bounds that hold no depth.
+
+    Raises:
+        ValueError: the range is empty.
+    """
+    if not 0 < minimum < maximum:
+        raise ValueError(
+            "depth: expected 0 < minimum_depth < maximum_depth in network units, "
+            f"got {minimum} and {maximum}"
+        )
+
+
 def logit_of_depth(depth: float, minimum: float, maximum: float) -> float:
     """The logit that `bounded_depth` turns into `depth`.
 

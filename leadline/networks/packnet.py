@@ -12,7 +12,12 @@ from torch.nn import functional
 
 from leadline.networks.backbone import pad_to_multiple
 from leadline.networks.depth import DepthModule, RawDepth, cropped_to_image
-from leadline.networks.heads import apply_in_full_precision, bounded_depth, logit_of_depth
+from leadline.networks.heads import (
+    apply_in_full_precision,
+    bounded_depth,
+    check_depth_range,
+    logit_of_depth,
+)
 from leadline.networks.packing import ConvNormELU, Packing, Unpacking, residual_block
 
 Join = Literal["concatenate", "add"]
@@ -68,11 +73,7 @@ class PackNet(DepthModule):
         initial_depth: float | None = None,
     ) -> None:
         super().__init__()
-        if not 0 < minimum_depth < maximum_depth:
-            raise ValueError(
-                "depth: expected 0 < minimum_depth < maximum_depth in network units, "
-                f"got {minimum_depth} and {maximum_depth}"
-            )
+        check_depth_range(minimum_depth, maximum_depth)
         self.join = join
         self.minimum_depth = minimum_depth
         self.maximum_depth = maximum_depth
