@@ -32,6 +32,7 @@ from leadline.recipes import recipe_text
 
 WEIGHT = 0.05
 """That of the paper."""
+ERROR_MARK, SCALE_MARK = 0.1, 0.03
 RESULTS = Path(__file__).with_name("velocity.md")
 
 
@@ -91,10 +92,24 @@ def table(rows: list[Row], no_picture: dict[str, dict[str, float]]) -> str:
             for k in ("none", "median", "scale", "spread")
         ]
         lines.append(f"| **{style}** | mean | {' | '.join(cells)} |")
+    verdicts = [verdict(rows, seed) for seed in SEEDS]
     for name in no_picture["none"]:
         cells = [f"{no_picture[kind][name]:.3f}" for kind in ("none", "median")]
         lines.append(f"| {name} (no picture) | | {' | '.join(cells)} | | |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", *verdicts]) + "\n"
+
+
+def verdict(rows: list[Row], seed: int) -> str:
+    """Whether the marks were met by one seed."""
+    by_style = {row["style"]: row for row in rows if row["seed"] == seed}
+    metric, scaled = by_style["M+v"], by_style["M"]
+    off, lacking = metric["none"] / scaled["median"] - 1, metric["scale"] - 1
+    error = "within" if off <= ERROR_MARK else "beyond"
+    scale = "within" if abs(lacking) <= SCALE_MARK else "beyond"
+    return (
+        f"Seed {seed}: Abs Rel of M+v as it is {off:+.1%} of that of M by medians ({error} "
+        f"{ERROR_MARK:.0%}), scale {lacking:+.1%} ({scale} {SCALE_MARK:.0%})."
+    )
 
 
 def main() -> None:

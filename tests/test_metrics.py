@@ -193,3 +193,14 @@ def test_two_ranks_gather_one_row_for_each_image(tmp_path):
         assert result["rows"] == result["again"] == expected
         assert result["mean"] == pytest.approx(3)
         assert result["one_sided"] == {"only here": metrics_of(5)}
+
+
+def test_ratios_of_images_that_were_seen_twice_count_once() -> None:
+    kept = DepthMetricsByImage()
+    row = DepthMetrics(*(0.1 for _ in DepthMetrics.names()))
+    kept.update({"a": row, "b": row}, {"a": 2.0, "b": 3.0})
+    kept.update({"a": row, "c": row}, {"a": 2.0})
+    two, three, unknown = kept.ratios()
+    assert (two, three) == (2.0, 3.0)
+    assert np.isnan(unknown)
+    assert kept.rows()["a"].abs_rel == pytest.approx(0.1)

@@ -224,7 +224,8 @@ class DepthData(LightningDataModule):
         frames = self.val_selection.frames
         if not frames:
             return []
-        dataset = self._dataset(frames, self.val_depth, None, self.size)
+        depth = self.val_depth or self.needs.depth
+        dataset = self._dataset(frames, depth, None, self.size)
         return self._loader(dataset, shuffle=False)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:

@@ -10,10 +10,11 @@ Severity = Literal["good", "unknown", "doubtful", "useless"]
 Kind = Literal["rectified", "unknown", "same", "swapped", "verging", "misaligned", "irregular"]
 
 GOOD_ROWS = 0.5
-"""Pixels by which rows may differ (root mean square over the picture). On real streets 0.6 leaves a
-quarter more hints wrong or missing, 1.0 twice as many (benchmarks/rig_check.md)."""
+"""Pixels by which rows may differ (root mean square over the picture). On real streets 0.6 leaves
+half as many again of the hints wrong or missing, 1.0 three times as many (benchmarks/rig_check.md).
+"""
 USELESS_ROWS = 1.5
-"""From here on a third of the hints and more are wrong or missing where it was 9 %."""
+"""From here on two in five of the hints and more are wrong or missing where it was 6 %."""
 GOOD_SPREAD = 1.0
 """Pixels, robust, of matches about the fit: rectified pairs have 0.2 to 0.4."""
 USELESS_SPREAD = USELESS_ROWS

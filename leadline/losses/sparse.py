@@ -22,11 +22,17 @@ class SparseInverseDepth(Term):
         truth, unit = scene.batch.depth, scene.batch.unit
         if truth is None:
             raise ValueError("the objective looks at true depth, but the batch has none")
+        size = scene.batch.size
+        if tuple(truth.shape[-2:]) != size:
+            raise ValueError(
+                f"true depth: expected the size of the images {size}, got "
+                f"{tuple(truth.shape[-2:])}; scatter it at the training size"
+            )
         measured = truth > 0
         inverse_truth = unit / truth.where(measured, 1.0)
         sums, counts = [], []
         for scale, depth in scene.predictions.depth[TARGET].items():
-            inverse = unit * to_full_size(1 / depth, scale, scene.batch.size, "nearest")
+            inverse = unit * to_full_size(1 / depth, scale, size, "nearest")
             error = (inverse - inverse_truth).abs().where(measured, 0.0)
             sums.append(error.sum())
             counts.append(measured.sum())

@@ -13,8 +13,9 @@ class Velocity(Term):
     for, speed and time are enough. A motion in metres makes the depth that explains the pictures
     with it a depth in metres. Sources whose distance is unknown do not count.
 
-    Departure: the released code sums the means of the sources, this is the mean over all that are
-    known.
+    Departure: the mean is over all motions whose distance is known; [packnet] takes the mean over
+    sources of batch means, which is the same where all are known. Lengths are in network units: of
+    a metre each for video, more with a stereo frame beside it.
     """
 
     needs = frozenset[Need]({"distance"})

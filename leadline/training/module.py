@@ -11,7 +11,6 @@ import torch
 from jaxtyping import Float64
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import nn
-from torchmetrics import MeanMetric
 
 from leadline.data.module import DepthData
 from leadline.files import atomic_path
@@ -59,7 +58,6 @@ class DepthTraining(pl.LightningModule):
         self.objective = Objective(objective)
         self.explainer = explainer
         self.validation_metrics = DepthMetricsByImage()
-        self.scale, self.squared_scale = MeanMetric(), MeanMetric()
         self._optimiser = optimiser
         self._schedule = schedule
         self._groups = tuple(groups)
@@ -113,10 +111,8 @@ class DepthTraining(pl.LightningModule):
         step = self.take_step(batch)
         self._log("val", step, len(batch))
         pixels = scored_pixels(batch, step)
-        self.validation_metrics.update(rows_of(pixels, metric=self._metric))
-        for each in pixels:
-            self.scale.update(each.ratio)
-            self.squared_scale.update(each.ratio**2)
+        ratios = {each.id: each.ratio for each in pixels}
+        self.validation_metrics.update(rows_of(pixels, metric=self._metric), ratios)
 
     def on_validation_epoch_end(self) -> None:
         # Every rank must take part, also one whose share of images had no truth.
@@ -127,11 +123,11 @@ class DepthTraining(pl.LightningModule):
             self.log_dict({f"val/{name}": value for name, value in values})
         if rows and self._metric:
             # What metres lack: 1, and the same for all images, where they are learnt.
-            scale, squared = self.scale.compute(), self.squared_scale.compute()
-            spread = (squared - scale**2).clamp(min=0).sqrt() / scale
+            ratios = np.array(self.validation_metrics.ratios())
+            scale = float(np.median(ratios))
+            spread = float(np.std(ratios / scale))
             self.log_dict({"val/scale": scale, "val/scale_spread": spread})
-        for accumulator in (self.validation_metrics, self.scale, self.squared_scale):
-            accumulator.reset()
+        self.validation_metrics.reset()
 
     def _log(self, stage: str, step: Step, size: int) -> None:
         values = {f"{stage}/{name}": value.mean().detach() for name, value in step.parts.items()}

@@ -239,3 +239,28 @@ def test_the_rig_looks_to_the_right(tmp_path: Path) -> None:
     left, right = ImageFolder(write_rig(tmp_path)).rig(".")
     assert np.array_equal(left.rig_to_camera, np.eye(4))
     assert right.rig_to_camera[0, 3] == -BASELINE
+
+
+def test_a_file_of_speeds_tells_how_far_it_is_to_a_neighbour(tmp_path: Path) -> None:
+    root = write_rig(tmp_path, 6, fps=10, speed="speed.csv")
+    (root / "speed.csv").write_text("time,m/s\n0,4\n0.45,4\n")
+    source = ImageFolder(root, every=2)
+    first = FrameId(".", 0, 0)
+    nxt = source.neighbour(first, Offset(1))
+    assert nxt is not None
+    assert source.distance(first, nxt) == pytest.approx(0.8)
+    assert math.isnan(source.distance(first, FrameId(".", 5, 0)))
+    (remark,) = [line for line in source.remarks() if line.startswith("way travelled")]
+    assert remark == (
+        "way travelled: 2 m in all, 0.40 m from frame to frame in the median; 0 steps of less than "
+        "0.01 m; 1 of 6 frames beyond the record"
+    )
+
+
+def test_only_one_record_of_the_way(tmp_path: Path) -> None:
+    root = write_rig(tmp_path, 2, fps=10, speed="speed.csv", gpx="a.gpx")
+    with pytest.raises(ValueError, match="expected one of speed and gpx"):
+        ImageFolder(root)
+    root = write_rig(tmp_path / "other", 2, fps=10, speed="speed.csv")
+    with pytest.raises(FileNotFoundError, match="the speed that the camera file names"):
+        ImageFolder(root)

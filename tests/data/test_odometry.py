@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leadline.data.odometry import LONGEST_GAP, distance_between, read_path
+from leadline.data.odometry import LONGEST_GAP, read_path
 
 TIMES = np.arange(20) / 10
 
@@ -42,7 +42,7 @@ def test_speeds_become_the_way_of_a_steady_acceleration(
     for first, second in ((0, 19), (7, 3), (5, 5)):
         between = np.linspace(TIMES[first], TIMES[second], 2001)
         expected = abs(np.trapezoid(np.interp(between, at, speeds), between))
-        assert distance_between(places, first, second) == pytest.approx(expected, abs=1e-3)
+        assert places.distance(first, second) == pytest.approx(expected, abs=1e-3)
 
 
 def test_reversing_is_travelling_too(tmp_path: Path) -> None:
@@ -50,16 +50,25 @@ def test_reversing_is_travelling_too(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="clock"):
         read_path(path, "speed", TIMES + 100, len(TIMES))
     places = read_path(write(tmp_path, "s.csv", "0,-2\n1,-2\n2,-2\n"), "speed", TIMES, 20)
-    assert distance_between(places, 0, 10) == pytest.approx(2.0)
+    assert places.distance(0, 10) == pytest.approx(2.0)
 
 
 def test_gaps_and_ends_are_unknown(tmp_path: Path) -> None:
-    times = np.array([0.0, 1.0, 2.5, 4.0, 6.0])
-    text = f"0.5,10\n1.5,10\n{1.5 + LONGEST_GAP + 0.1},10\n5,10\n"
-    places = read_path(write(tmp_path, "speed.csv", text), "speed", times, len(times))
-    assert np.isnan(places[:, 0]).tolist() == [True, False, True, False, True]
-    assert math.isnan(distance_between(places, 0, 1))
-    assert distance_between(places, 1, 3) == pytest.approx(30.0)
+    """Nothing is known before, after and across a gap, though both of its ends are."""
+    times = np.array([0.0, 1.0, 2.5, 1.5 + LONGEST_GAP + 0.1, 4.5, 6.0])
+    text = f"0.5,10\n1.5,10\n{times[3]},10\n5,10\n"
+    path = read_path(write(tmp_path, "speed.csv", text), "speed", times, len(times))
+    assert (path.stretch < 0).tolist() == [True, False, True, False, False, True]
+    assert math.isnan(path.distance(0, 1))
+    assert math.isnan(path.distance(1, 4))
+    assert path.distance(3, 4) == pytest.approx(10 * (4.5 - times[3]))
+    assert path.steps().tolist() == pytest.approx([10 * (4.5 - times[3])])
+
+
+def test_two_points_in_one_second(tmp_path: Path) -> None:
+    points = [(float(t), 50 + t / 11_000, 8.0) for t in (0, 1, 1, 2, 3)]
+    path = read_path(write(tmp_path, "a.gpx", gpx(points)), "gpx", np.array([0.0, 3.0]), 2)
+    assert path.distance(0, 1) == pytest.approx(3 * 111_195 / 11_000, rel=1e-3)
 
 
 def test_a_track_north_and_east(tmp_path: Path) -> None:
@@ -69,8 +78,8 @@ def test_a_track_north_and_east(tmp_path: Path) -> None:
     points += [(start + 10 + i, 60 + 10 * mile, 5 + i * mile) for i in range(1, 11)]
     times = start + np.array([0.0, 10.0, 20.0])
     places = read_path(write(tmp_path, "a.gpx", gpx(points)), "gpx", times, 3)
-    assert distance_between(places, 0, 1) == pytest.approx(92.6, rel=0.005)
-    assert distance_between(places, 1, 2) == pytest.approx(46.3, rel=0.005)
+    assert places.distance(0, 1) == pytest.approx(92.6, rel=0.005)
+    assert places.distance(1, 2) == pytest.approx(46.3, rel=0.005)
 
 
 def test_trajectories_of_both_kinds(tmp_path: Path) -> None:
@@ -82,13 +91,15 @@ def test_trajectories_of_both_kinds(tmp_path: Path) -> None:
     by_time = read_path(write(tmp_path, "t.txt", tum), "trajectory", TIMES[:-1] + 0.05, 19)
     by_frame = read_path(write(tmp_path, "k.txt", kitti), "trajectory", None, 20)
     for places in (by_time, by_frame):
-        assert distance_between(places, 2, 12) == pytest.approx(5.0)
+        assert places.distance(2, 12) == pytest.approx(5.0)
 
 
 @pytest.mark.parametrize(
     ("kind", "text", "says"),
     [
         ("speed", "0,120\n1,125\n", "looks like km/h; divide by 3.6"),
+        ("speed", "time,km/h\n0,50\n1,50\n", "a column headed 'time, km/h'"),
+        ("trajectory", "0 0 0 0 0 0 0 1\n1 900 0 0 0 0 0 1\n", "got 900 m/s between two places"),
         ("speed", "0,fast\n1,slow\n", "lines 'timestamp, speed' in seconds and m/s"),
         ("speed", "", "lines 'timestamp, speed'"),
         ("speed", "0,1\n0,1\n3,1\n", "rising times"),
@@ -107,6 +118,13 @@ def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, kind: str, text: str,
         read_path(path, kind, TIMES, 20)  # type: ignore[arg-type]
     assert str(caught.value).startswith(str(path))
     assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_text_is_told_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "speed.csv").write_bytes(b"\xff\xfe0\x00,\x001\x00")
+    for kind in ("speed", "gpx", "trajectory"):
+        with pytest.raises(ValueError, match=r"speed.csv: expected"):
+            read_path(tmp_path / "speed.csv", kind, TIMES, 20)  # type: ignore[arg-type]
 
 
 def test_frames_without_times_and_files_that_are_not_there(tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ def test_nothing_measured_is_nothing_to_learn_from() -> None:
     assert SparseInverseDepth()(scene(5.0, torch.zeros(2, 1, 24, 40))).mean().item() == 0
     with pytest.raises(ValueError, match="the batch has none"):
         SparseInverseDepth()(scene(5.0, None))
+    with pytest.raises(ValueError, match="expected the size of the images"):
+        SparseInverseDepth()(scene(5.0, torch.ones(2, 1, 12, 20)))
 
 
 def test_unmeasured_pixels_have_no_gradient() -> None:

@@ -220,6 +220,18 @@ def test_smoothness_ignores_scale_and_falls_off_with_the_pyramid() -> None:
     assert value.mean().item() == pytest.approx(expected.item())
 
 
+def test_smoothness_at_full_size_is_of_what_the_explainer_enlarged() -> None:
+    torch.manual_seed(0)
+    batch = plane_batch(count=1)
+    coarse = torch.rand(1, 1, 12, 20) + 1
+    predictions = replace(predictions_of(batch, 1.0), depth={TARGET: {1: coarse}})
+    errors = Explainer(enlarging="nearest")(batch, predictions, ())
+    value = Smoothness(at="full")(Scene(batch, predictions, errors))
+    enlarged = coarse.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    expected = edge_aware_smoothness(1 / enlarged, batch.images[TARGET]) / 2
+    assert value.mean().item() == pytest.approx(expected.item())
+
+
 def with_explainability(scene: Scene, logit: float) -> Scene:
     logits = {s: torch.full((2, 2, 24 // 2**s, 40 // 2**s), logit) for s in (0, 1)}
     return replace(scene, predictions=replace(scene.predictions, explainability=logits))

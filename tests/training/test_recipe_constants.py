@@ -61,6 +61,7 @@ def test_constants_of_packnet(name: str) -> None:
     expected = {"ssim_weight": 0.85, "padding": "zeros", "enlarging": "nearest"}
     assert model["explainer"] == expected
     depth = model["predictor"]["init_args"]["depth"]["init_args"]
+    assert objective["smoothness"]["term"]["init_args"] == {"at": "full"}
     if "resnet18" not in name:
         assert depth["widths"] == [64, 64, 128, 256, 512]
         assert (depth["features"], depth["join"], depth["minimum_depth"]) == (8, "concatenate", 0.5)

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from leadline.data.image_files import image_size, list_images, natural_key
-from leadline.data.odometry import distance_between, read_path
+from leadline.data.odometry import TravelledPath, read_path
 from leadline.data.prediction_record import RECORD
 from leadline.data.sources.base import FrameId, RigCamera, Source
 from leadline.data.sources.camera_file import CAMERA_FILE, EXAMPLE, CameraFile, read_camera_file
@@ -18,6 +18,8 @@ from leadline.offset import STEREO
 
 _SIDE_FOLDERS = (("left", "right"), ("image_02", "image_03"), ("image_2", "image_3"))
 _HINT_FOLDERS = ("left", "right")
+STANDSTILL = 0.01
+"""Metres from frame to frame below which a camera stands."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -26,8 +28,8 @@ class _Sequence:
     images: tuple[tuple[Path | None, ...], ...]
     """images[camera][index]; None where only the other camera took one."""
     times: Float64[np.ndarray, "_"] | None
-    places: Float64[np.ndarray, "_ _"] | None
-    """Where on its path each frame was taken: see `leadline.data.odometry`."""
+    path: TravelledPath | None
+    """On which its frames were taken."""
 
 
 class ImageFolder(Source):
@@ -94,13 +96,9 @@ class ImageFolder(Source):
                 f"{len(alone)} of {len(self.frames)} images without a partner in the other camera, "
                 f"first: {self.image_path(alone[0])}"
             )
-        astray = [
-            f"{name} ({np.isnan(content.places).any(axis=1).sum()} of {len(content.places)})"
-            for name, content in self._content.items()
-            if content.places is not None and np.isnan(content.places).any()
-        ]
-        if astray:
-            lines.append(f"frames that the record of speed or place does not reach: {astray[0]}")
+        paths = [content.path for content in self._content.values() if content.path is not None]
+        if paths:
+            lines.append(_said_of(paths))
         if self._empty:
             lines.append(f"{len(self._empty)} sequences without images, first: {self._empty[0]}")
         return tuple(lines)
@@ -123,10 +121,8 @@ class ImageFolder(Source):
         return left, RigCamera(content.camera.intrinsics, content.camera.size, rig_to_right)
 
     def distance(self, target: FrameId, source: FrameId) -> float:
-        places = self._content[target.sequence].places
-        if places is None:
-            return math.nan
-        return distance_between(places, target.index, source.index)
+        path = self._content[target.sequence].path
+        return math.nan if path is None else path.distance(target.index, source.index)
 
     def seconds(self, target: FrameId, source: FrameId) -> float:
         content = self._content[target.sequence]
@@ -135,6 +131,20 @@ class ImageFolder(Source):
         if content.camera.fps is not None:
             return (source.index - target.index) / content.camera.fps
         return math.nan
+
+
+def _said_of(paths: Sequence[TravelledPath]) -> str:
+    """What a user can compare with what is known of the drive."""
+    steps = np.concatenate([path.steps() for path in paths])
+    astray = sum(int((path.stretch < 0).sum()) for path in paths)
+    frames = sum(len(path.stretch) for path in paths)
+    still = int((steps < STANDSTILL).sum())
+    middle = float(np.median(steps)) if len(steps) else 0.0
+    return (
+        f"way travelled: {steps.sum():,.0f} m in all, {middle:.2f} m from frame to frame in the "
+        f"median; {still} steps of less than {STANDSTILL:g} m; {astray} of {frames} frames beyond "
+        "the record"
+    )
 
 
 class _CameraFiles:
@@ -225,14 +235,14 @@ def _read_sequence(folder: Path, camera: CameraFile, listed: Sequence[list[Path]
     images = _paired(*listed) if len(listed) == 2 else (tuple(listed[0]),)
     _check_camera(camera, [path for paths in listed for path in paths])
     times = _read_times(folder, camera, len(images[0]))
-    places = None
+    path = None
     if camera.path_kind is not None and camera.path_file is not None:
         counted = times
         if counted is None and camera.fps is not None:
             counted = np.arange(len(images[0])) / camera.fps
         file = folder / camera.path_file
-        places = read_path(file, camera.path_kind, counted, len(images[0]))
-    return _Sequence(camera, images, times, places)
+        path = read_path(file, camera.path_kind, counted, len(images[0]))
+    return _Sequence(camera, images, times, path)
 
 
 def _paired(left: list[Path], right: list[Path]) -> tuple[tuple[Path | None, ...], ...]:
