@@ -39,8 +39,7 @@ Progress = Callable[[int, int], None]
 ShowProgress = Callable[[str], AbstractContextManager[Progress]]
 
 HINT_MODE: Mode = "valid"
-"""One run on hints of the mode `consistent`, which are twice as exact in this world, ended worse
-(benchmarks/demo.md)."""
+"""That of the run whose figures README shows (benchmarks/demo.md)."""
 
 
 @dataclass(frozen=True)
