@@ -42,8 +42,8 @@ METHODS = {
     "random": HintMethod("random"),
 }
 D1_PIXELS, D1_SHARE = 3, 0.05
-CONFIDENCES = (0, 0.1, 0.25, 0.4, 0.55, 0.7, 1.1)
-"""Bounds between which confidences are put together."""
+CONFIDENCES = (0.1, 0.3, 0.5, 0.7, 0.9, 1.1)
+"""Bounds between the levels at which confidence is written."""
 
 
 def judge(disparity: np.ndarray, truth: np.ndarray) -> tuple[float, float, float, float]:
@@ -115,7 +115,9 @@ def by_confidence(training: Path) -> None:
     print("\n| confidence | share of hints | D1 given |\n|---|---:|---:|")
     for low, high in pairwise(CONFIDENCES):
         band = (confidence >= low) & (confidence < high)
-        print(f"| {low:.2f} to {min(high, 1):.2f} | {band.mean():.1%} | {wrong[band].mean():.4f} |")
+        if not band.any():
+            continue
+        print(f"| {(low + high) / 2:.1f} | {band.mean():.1%} | {wrong[band].mean():.4f} |")
 
 
 def drive_by_lidar(root: Path) -> None:

@@ -16,9 +16,9 @@ CONFIDENCE_FOLDER = "confidence"
 """Within a folder of hints."""
 CERTAIN = 255
 """A confidence of 1, as it is stored."""
-LEVEL_STEP = 17
-"""From one of the sixteen levels that are written to the next: the bits below are noise of the
-matching, and would make up half of the file."""
+LEVEL_STEP = 51
+"""From one of the six levels that are written to the next: what is between them is noise of the
+matching, and would make up most of the file."""
 
 
 def confidence_path(hints: Path, hint: PurePosixPath) -> Path:
@@ -35,7 +35,7 @@ def absent_confidence(path: Path) -> str:
 
 
 def write_confidence(path: Path, confidence: UInt8[np.ndarray, "h w"]) -> None:
-    """Write confidence in 255ths, at the nearest of sixteen levels; what is above 0 stays so.
+    """Write confidence in 255ths, at the nearest of six levels; what is above 0 stays so.
 
     Written before its hint, it is there wherever the hint is, whatever interrupts the writer.
     """

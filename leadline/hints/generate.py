@@ -140,13 +140,15 @@ def _run(
 def _attempt(
     job: HintJob, method: HintMethod, folder: Path, anew: bool
 ) -> Mapping[PurePosixPath, Quality] | Failure:
-    # A cluster may ask twice for what a lost worker has done already.
-    there = {} if anew else hints_there(job, folder, method)
-    rest = job.without(there)
-    if not rest.hints:
-        return there
+    def make_what_is_missing() -> Mapping[PurePosixPath, Quality]:
+        # A cluster may ask twice for what a lost worker has done already, and a disk that is full
+        # after the first view of a pair may have room for the other one later.
+        there = {} if anew else hints_there(job, folder, method)
+        rest = job.without(there)
+        return there | make_hints(rest, method, folder) if rest.hints else there
+
     try:
-        return there | once_there_is_room(lambda: make_hints(rest, method, folder))
+        return once_there_is_room(make_what_is_missing)
     except (FileNotFoundError, ValueError) as error:
         return Failure(_name(job), str(error))
 
