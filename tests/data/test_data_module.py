@@ -220,7 +220,7 @@ def test_confidence_reaches_the_batch_if_asked_for(
         disparity[:, :5] = 0
         write_disparity(hints / path, disparity, {})
         write_confidence(
-            confidence_path(hints, path), np.full((12, 32), 51 + 17 * (frame.index % 9), np.uint8)
+            confidence_path(hints, path), np.full((12, 32), 51 * (1 + frame.index % 5), np.uint8)
         )
     cache = {"cache": tmp_path / "cache"} if cached else {}
     data = ready(source, hints=hints, hint_confidence=True, flip="none", **cache)
@@ -228,7 +228,7 @@ def test_confidence_reaches_the_batch_if_asked_for(
     for batch in batches:
         assert (batch.hint_confidence[..., :5] == 0).all()
         for name, confidence in zip(batch.ids, batch.hint_confidence[..., 5:], strict=True):
-            expected = (51 + 17 * (int(name.split()[1]) % 9)) / 255
+            expected = 51 * (1 + int(name.split()[1]) % 5) / 255
             torch.testing.assert_close(confidence, torch.full_like(confidence, expected))
     plain = ready(source, hints=hints, flip="none", **cache)
     assert next(iter(plain.train_dataloader())).hint_confidence is None

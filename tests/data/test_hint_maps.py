@@ -74,7 +74,7 @@ def test_confidence_is_brought_to_a_size_as_its_hint_is(
     source, frame = ImageFolder(write_rig(tmp_path / "rig")), FrameId(".", 1)
     hint = source.hint_path(frame)
     assert load_confidence(source, tmp_path, frame, size) is None
-    levels = (17 * (np.arange(24) % 16)).astype(np.uint8).reshape(4, 6)
+    levels = (51 * (np.arange(24) % 6)).astype(np.uint8).reshape(4, 6)
     write_disparity(tmp_path / hint, HINT, {})
     write_confidence(confidence_path(tmp_path, hint), levels)
     shown = load_confidence(source, tmp_path, frame, size)
