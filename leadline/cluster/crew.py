@@ -27,7 +27,7 @@ UNITS_A_THREAD = 3
 THREADS_FOR_SINGLES = 16
 """Threads to whom items are handed out singly; for twice as many, two make a unit, and so on. So
 many threads ask for 150 units a second, if an item is a ninth of a second of work as a pair of
-images is; a scheduler of 500 (benchmarks/hints_cluster.md)."""
+images is; a scheduler hands out 840 at most (benchmarks/hints_cluster.md)."""
 MOST_IN_A_UNIT = 64
 
 
