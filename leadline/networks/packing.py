@@ -4,6 +4,8 @@ A packed map is folded, four pixels into four channels, then compressed by learn
 that slide over the channels as well as over the picture.
 """
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -15,9 +17,10 @@ FOLDED = FACTOR * FACTOR
 GROUPS = 16
 """Of every normalisation."""
 _KERNEL_3D = 3
-_FOLDING_COST = 200
-"""Multiplications of a convolution that take as long as folding one weight of the larger kernel:
-that is bound by memory (measured on a CPU)."""
+_FOLDING_COST, _COPYING_COST = 200, 100
+"""Multiplications of a convolution that take as long as folding one weight of the larger kernel,
+and as bringing one weight into the shape that a border needs: both are bound by memory (measured
+on a CPU)."""
 
 
 class ConvNormELU(nn.Module):
@@ -39,7 +42,7 @@ class ConvNormELU(nn.Module):
 
     def finish(self, convolved: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """What follows the convolution."""
-        return functional.elu(self.norm(convolved))
+        return functional.elu(self.norm(convolved), inplace=True)
 
 
 class ChannelConvolution(nn.Conv3d):
@@ -56,23 +59,34 @@ class ChannelConvolution(nn.Conv3d):
         super().__init__(1, features, _KERNEL_3D, padding=_KERNEL_3D // 2)
 
     def forward(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b _ h w"]:
-        batch, channels, height, width = maps.shape
-        padded = functional.pad(maps, (0, 0, 0, 0, 1, 1))
-        beside = [padded[:, i : i + channels] for i in range(_KERNEL_3D)]
-        triples = torch.stack(beside, dim=2).flatten(0, 1)
-        convolved = functional.conv2d(triples, self.weight[:, 0], self.bias, padding=1)
-        apart = convolved.reshape(batch, channels, self.out_channels, height, width)
-        return apart.transpose(1, 2).flatten(1, 2)
+        return _features_of(maps, self.weight[:, 0], (1, 1), self.bias)
+
+
+def _features_of(
+    maps: Float[Tensor, "b c h w"],
+    weight: Float[Tensor, "d 3 _ _"],
+    padding: tuple[int, int],
+    bias: Float[Tensor, "d"] | None = None,
+) -> Float[Tensor, "b _ _ _"]:
+    """d features of each channel from itself and both beside it, in the order of features."""
+    channels = maps.shape[1]
+    padded = functional.pad(maps, (0, 0, 0, 0, 1, 1))
+    beside = [padded[:, i : i + channels] for i in range(_KERNEL_3D)]
+    triples = torch.stack(beside, dim=2).flatten(0, 1)
+    convolved = functional.conv2d(triples, weight, bias, padding=padding)
+    apart: Tensor = convolved.unflatten(0, (-1, channels))
+    return apart.transpose(1, 2).flatten(1, 2)
 
 
 class Packing(nn.Module):
     """Maps at half the size: four pixels into four channels, 3-D features of these, and a 2-D
     convolution back to as many channels [packnet].
 
-    Two linear maps follow each other, and are one: away from the border they are applied as a
-    single convolution with a kernel larger by two, without the maps in between. Along the border,
-    where the second one sees zeros in place of what the first would say, they are applied in turn.
-    Where maps are so small that most of them is border, all is.
+    Two linear maps follow each other, and are one: a single convolution with a kernel larger by
+    two, without the maps in between. It also counts what the first one would say just outside the
+    picture, where the second one sees zeros; that is taken away along the border. Where folding
+    the two kernels costs more than it saves, they are applied in turn. What is folded is kept as
+    long as nothing is learnt.
     """
 
     def __init__(self, channels: int, kernel: int, features: int) -> None:
@@ -81,40 +95,104 @@ class Packing(nn.Module):
         self.features = features
         self.expand = ChannelConvolution(features)
         self.compress = ConvNormELU(channels * FOLDED * features, channels, kernel)
+        self._kept: _Kept | None = None
 
     def forward(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c _ _"]:
         packed = functional.pixel_unshuffle(maps, FACTOR)
-        fold = folding_pays(packed.shape, self.kernel, self.features)
-        return self.compress.finish(self.as_one(packed) if fold else self.in_turn(packed))
+        keeps = not (self.training or torch.is_grad_enabled() or torch.compiler.is_compiling())
+        if not folding_pays(packed.shape, self.kernel, self.features, kept=keeps):
+            return self.compress.finish(self.in_turn(packed))
+        return self.compress.finish(self.as_one(packed, self._kept_kernel() if keeps else None))
 
     def in_turn(self, packed: Float[Tensor, "b c h w"]) -> Float[Tensor, "b _ h w"]:
         """Both convolutions of folded pixels, one after the other."""
         result: Tensor = self.compress.convolution(self.expand(packed))
         return result
 
-    def as_one(self, packed: Float[Tensor, "b c h w"]) -> Float[Tensor, "b _ h w"]:
-        """The same by one convolution inside, and in turn along the border."""
+    def as_one(
+        self, packed: Float[Tensor, "b c h w"], kernel: Float[Tensor, "_ _ _ _"] | None = None
+    ) -> Float[Tensor, "b _ h w"]:
+        """The same by one convolution with `kernel`, that of `folded_kernel`, and a border of half
+        the smaller kernel's width.
+        """
         rim = self.kernel // 2
-        weight, bias = self.folded_kernel()
-        inside = functional.conv2d(packed, weight, bias, padding=1)
-        # What lies within `rim` of the border depends on so many pixels of the picture.
-        reach = 2 * rim + 1
-        top = self.in_turn(packed[:, :, :reach])[:, :, :rim]
-        bottom = self.in_turn(packed[:, :, -reach:])[:, :, -rim:]
-        left = self.in_turn(packed[..., :reach])[:, :, rim:-rim, :rim]
-        right = self.in_turn(packed[..., -reach:])[:, :, rim:-rim, -rim:]
-        return torch.cat([top, torch.cat([left, inside, right], dim=3), bottom], dim=2)
+        kernel = self.folded_kernel() if kernel is None else kernel
+        result = functional.conv2d(packed, kernel, padding=rim + 1)
+        result = result + self._offsets(packed)
+        result[:, :, :rim] -= self._beyond_rows(packed[:, :, :1], before=True)
+        result[:, :, -rim:] -= self._beyond_rows(packed[:, :, -1:], before=False)
+        result[..., :rim] -= self._beyond_columns(packed[..., :1], before=True)
+        result[..., -rim:] -= self._beyond_columns(packed[..., -1:], before=False)
+        return result
 
-    def folded_kernel(self) -> tuple[Float[Tensor, "_ _ _ _"], Float[Tensor, "_"]]:
-        """Weight and bias of the one convolution that both are, where no border is near."""
+    def folded_kernel(self) -> Float[Tensor, "_ _ _ _"]:
+        """Weight of the one convolution that both are, in full precision."""
+        outer = self.compress.convolution
+        shape = (outer.out_channels, self.features, -1, self.kernel, self.kernel)
+        with torch.autocast(outer.weight.device.type, enabled=False):
+            return _spread(outer.weight.reshape(shape), self.expand.weight[:, 0])
+
+    def _kept_kernel(self) -> Float[Tensor, "_ _ _ _"]:
+        weights = (self.compress.convolution.weight, self.expand.weight)
+        state = tuple((w.device, w.data_ptr(), w._version, w.dtype) for w in weights)
+        if self._kept is None or self._kept.state != state:
+            self._kept = _Kept(state, self.folded_kernel())
+        return self._kept.kernel
+
+    def _offsets(self, packed: Float[Tensor, "b c h w"]) -> Float[Tensor, "1 _ h w"]:
+        """What both biases add: that of the first convolution only where the second one's kernel
+        lies inside.
+        """
         outer, inner = self.compress.convolution, self.expand
-        size = (outer.out_channels, self.features, -1, self.kernel, self.kernel)
-        split = outer.weight.reshape(size)
-        assert outer.bias is not None
         assert inner.bias is not None
-        return _spread(split, inner.weight[:, 0]), outer.bias + split.sum(
-            dim=(2, 3, 4)
-        ) @ inner.bias
+        assert outer.bias is not None
+        shape = (outer.out_channels, self.features, -1, self.kernel, self.kernel)
+        by_tap = torch.einsum("nofyx,o->nyx", outer.weight.reshape(shape), inner.bias)
+        ones = packed.new_ones(1, 1, *packed.shape[-2:])
+        return functional.conv2d(ones, by_tap[:, None], outer.bias, padding=self.kernel // 2)
+
+    def _beyond_rows(
+        self, edge: Float[Tensor, "b c 1 w"], *, before: bool
+    ) -> Float[Tensor, "b _ _ w"]:
+        """What the row of 3-D features just outside the picture would add to the rows inside.
+
+        `edge` is the row of the picture beside it; the corners are part of it.
+        """
+        rim = self.kernel // 2
+        inner = self.expand.weight[:, 0]
+        # Of each kernel only the row counts that reaches across the edge.
+        row = _features_of(edge, inner[:, :, -1:] if before else inner[:, :, :1], (0, 2))
+        taps = self.compress.convolution.weight
+        taps = (taps[:, :, :rim] if before else taps[:, :, -rim:]).flip(2)
+        outputs, channels, _, width = taps.shape
+        weight = taps.transpose(1, 2).reshape(outputs * rim, channels, 1, width)
+        # Outside the picture's width and one pixel there is nothing to add.
+        added = functional.conv2d(row, weight, padding=(0, rim - 1))
+        apart: Tensor = added.unflatten(1, (outputs, rim))
+        return apart.squeeze(3)
+
+    def _beyond_columns(
+        self, edge: Float[Tensor, "b c h 1"], *, before: bool
+    ) -> Float[Tensor, "b _ h _"]:
+        """As `_beyond_rows`, of the columns; without corners."""
+        rim = self.kernel // 2
+        inner = self.expand.weight[:, 0]
+        column = _features_of(edge, inner[..., -1:] if before else inner[..., :1], (1, 0))
+        taps = self.compress.convolution.weight
+        taps = (taps[..., :rim] if before else taps[..., -rim:]).flip(3)
+        outputs, channels, height, _ = taps.shape
+        weight = taps.permute(0, 3, 1, 2).reshape(outputs * rim, channels, height, 1)
+        added = functional.conv2d(column, weight, padding=(rim, 0))
+        apart: Tensor = added.unflatten(1, (outputs, rim))
+        return apart.squeeze(4).transpose(2, 3)
+
+
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    """A folded kernel, and the state of the weights that it was folded from."""
+
+    state: tuple[tuple[torch.device, int, int, torch.dtype], ...]
+    kernel: Float[Tensor, "_ _ _ _"]
 
 
 def _spread(
@@ -131,19 +209,19 @@ def _spread(
     return torch.stack(shifted).sum(dim=0)
 
 
-def folding_pays(shape: torch.Size, kernel: int, features: int) -> bool:
-    """Whether one convolution inside and two along the border of packed maps cost less than two
-    everywhere, counted in multiplications for each pair of channels.
+def folding_pays(shape: torch.Size, kernel: int, features: int, *, kept: bool = False) -> bool:
+    """Whether one convolution of packed maps and its border cost less than two, counted in
+    multiplications for each pair of channels; `kept` kernels are folded once for many calls.
     """
     batch, _, height, width = shape
-    rim, reach = kernel // 2, kernel
-    if min(height, width) <= 2 * rim:
+    rim = kernel // 2
+    if min(height, width) < rim:
         return False
-    in_turn = features * kernel**2
-    inside = (height - 2 * rim) * (width - 2 * rim) * (kernel + 2) ** 2
-    border = 2 * reach * (height + width) * in_turn
-    folding = _FOLDING_COST * (kernel + 2) ** 2 * features
-    return batch * (inside + border) + folding < batch * height * width * in_turn
+    in_turn = batch * height * width * features * kernel**2
+    as_one = batch * height * width * (kernel + 2) ** 2
+    border = rim * kernel * features * (batch * 2 * (height + width) + 4 * _COPYING_COST)
+    folding = 0 if kept else _FOLDING_COST * (kernel + 2) ** 2 * features
+    return as_one + border + folding < in_turn
 
 
 class Unpacking(nn.Module):
@@ -179,7 +257,7 @@ class ResidualConvolution(nn.Module):
         self.norm = nn.GroupNorm(GROUPS, outputs)
 
     def forward(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b _ h w"]:
-        return functional.elu(self.norm(self.main(maps) + self.shortcut(maps)))
+        return functional.elu(self.norm(self.main(maps) + self.shortcut(maps)), inplace=True)
 
 
 def residual_block(inputs: int, outputs: int, number: int, dropout: float = 0.0) -> nn.Sequential:

@@ -17,7 +17,7 @@ from leadline.networks.packing import (
     residual_block,
 )
 
-sizes = st.tuples(st.integers(1, 3), st.integers(5, 14), st.integers(5, 14))
+sizes = st.tuples(st.integers(1, 3), st.integers(2, 14), st.integers(2, 14))
 
 
 @given(sizes, st.integers(1, 9), st.integers(1, 5))
@@ -67,7 +67,28 @@ def test_the_form_is_chosen_by_cost_and_changes_nothing() -> None:
         assert folding_pays(packed.shape, 3, 8) == folded
         expected = layer.compress.finish(layer.in_turn(packed))
         torch.testing.assert_close(layer(maps), expected, rtol=1e-4, atol=1e-5)
-    assert not folding_pays(torch.Size((1, 64, 4, 400)), 5, 8)
+    assert not folding_pays(torch.Size((4, 64, 1, 4000)), 5, 8), "less than its border"
+
+
+def test_what_is_kept_for_many_calls_follows_the_weights() -> None:
+    """A kernel folded before the weights changed, moved or were replaced must not be used."""
+    layer = Packing(16, 3, 8).eval()
+    maps = torch.randn(1, 16, 128, 128)
+    with torch.no_grad():
+        for change in (None, "learnt", "loaded", "double"):
+            if change == "learnt":
+                layer.expand.weight.mul_(2)
+            if change == "loaded":
+                layer.load_state_dict(Packing(16, 3, 8).state_dict())
+            if change == "double":
+                layer, maps = layer.double(), maps.double()
+            expected = layer.compress.finish(layer.in_turn(functional.pixel_unshuffle(maps, 2)))
+            for _ in range(2):
+                torch.testing.assert_close(layer(maps), expected, rtol=1e-4, atol=1e-5)
+    assert set(layer.state_dict()) == set(Packing(16, 3, 8).state_dict())
+    # What is kept is no part of what is learnt.
+    layer(maps).sum().backward()
+    assert layer.expand.weight.grad is not None
 
 
 def test_folding_order_of_pixels() -> None:

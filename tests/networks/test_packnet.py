@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from leadline.networks import packnet
+from leadline.networks import packing, packnet
 from leadline.networks.depth import RawDepth
 from leadline.networks.packnet import WIDTHS, PackNet
 
@@ -59,6 +59,7 @@ def test_parameters(network: dict[str, object], parameters: int) -> None:
 
 def test_every_layer_has_the_shape_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     # Autocast does not know the device without memory.
+    monkeypatch.setattr(packing, "folding_pays", lambda *_, **__: False)
     monkeypatch.setattr(packnet, "apply_in_full_precision", lambda layer, maps: layer(maps))
     seen: dict[str, tuple[int, ...]] = {}
     with torch.device("meta"):
@@ -95,6 +96,52 @@ def test_any_size(size: tuple[int, int]) -> None:
         rows, columns = (-(-side // 2**scale) for side in size)
         assert raw.depth[scale].shape == (2, 1, rows, columns)
     assert list(raw.depth) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("join", ["concatenate", "add"])
+def test_the_folded_network_is_the_plain_one(join: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every pixel of every scale, the borders too; learning and not."""
+    torch.manual_seed(0)
+    network = PackNet(WIDTHS if join == "add" else NARROW, 4, join).eval()  # type: ignore[arg-type]
+    image = torch.rand(1, 3, 64, 96)
+    found = {}
+    for folds in (True, False):
+        monkeypatch.setattr(packing, "folding_pays", lambda *_, folds=folds, **__: folds)
+        with torch.no_grad():
+            found[folds] = network(image).depth
+    for scale, plain in found[False].items():
+        assert ((found[True][scale] - plain).abs() / plain).max() < 1e-4
+
+
+def test_what_is_computed_again_learns_alike() -> None:
+    """`recompute` saves memory and changes no gradient, dropout included."""
+    gradients = []
+    for recompute in (False, True):
+        torch.manual_seed(0)
+        network = PackNet(NARROW, 4, dropout=0.3, recompute=recompute)
+        maps = network(torch.rand(2, 3, 32, 64)).depth
+        torch.stack([depth.log().mean() for depth in maps.values()]).sum().backward()
+        gradients.append({n: p.grad for n, p in network.named_parameters()})
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradients[1][name], gradient, msg=name)
+
+
+def test_half_precision() -> None:
+    """Under autocast depth is full precision, learning and after; kernels are kept in full."""
+    torch.manual_seed(0)
+    network = PackNet(NARROW, 4)
+    image = torch.rand(1, 3, 64, 96)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        depth = network(image).depth[0]
+    assert depth.dtype == torch.float32
+    depth.mean().backward()
+    network.eval()
+    with torch.no_grad():
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            half = network(image).depth[0]
+        full = network(image).depth[0]
+    assert half.dtype == full.dtype == torch.float32
+    torch.testing.assert_close(half, full, rtol=0.1, atol=0)
 
 
 def test_inverse_depth_is_twice_a_sigmoid() -> None:
