@@ -66,7 +66,8 @@ def test_the_recipe_of_the_tutorial_is_built(added_loss: ModuleType, tmp_path: P
     objective = module.objective
     assert isinstance(objective.terms["range"], added_loss.HintRange)
     assert set(objective.terms) == {"reprojection", "range"}
-    assert (objective.weights["range"], objective.start_steps["range"]) == (0.1, 1000)
+    added = objective.weighted["range"]
+    assert (added.weight, added.start_step) == (0.1, 1000)
 
 
 def test_the_readme_names_recipes_that_exist_and_files_that_are_there() -> None:

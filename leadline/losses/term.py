@@ -51,11 +51,16 @@ class Term(nn.Module):
 
 @dataclass(frozen=True)
 class Weighted:
-    """A term, its weight in the objective, and the step from which it counts."""
+    """A term, its weight in the objective, and the steps in which it counts."""
 
     term: Term
     weight: float = 1.0
     start_step: int = 0
+    end_step: int | None = None
+    """The first step in which it counts no more."""
+
+    def counts_in(self, step: int) -> bool:
+        return self.start_step <= step and (self.end_step is None or step < self.end_step)
 
 
 class Objective(nn.Module):
@@ -64,21 +69,22 @@ class Objective(nn.Module):
     What you read in the recipe is what runs: terms are not merged from anywhere else.
 
     Raises:
-        ValueError: no terms are given.
+        ValueError: no terms are given, or none counts in some step.
     """
 
     def __init__(self, terms: Mapping[str, Weighted]) -> None:
         super().__init__()
         if not terms:
             raise ValueError("objective: expected at least one named term, got none")
-        if all(weighted.start_step > 0 for weighted in terms.values()):
-            raise ValueError(
-                "objective: expected a term that counts from the first step, every start_step is "
-                "above 0; set one to 0"
-            )
+        # Between these steps nothing changes.
+        for step in sorted({0, *(w.end_step for w in terms.values() if w.end_step is not None)}):
+            if not any(weighted.counts_in(step) for weighted in terms.values()):
+                raise ValueError(
+                    f"objective: expected a term that counts in every step, got none in step "
+                    f"{step}; change a start_step or end_step"
+                )
         self.terms = nn.ModuleDict({name: weighted.term for name, weighted in terms.items()})
-        self.weights = {name: weighted.weight for name, weighted in terms.items()}
-        self.start_steps = {name: weighted.start_step for name, weighted in terms.items()}
+        self.weighted = dict(terms)
 
     def needed(self) -> frozenset[Need]:
         """All that the terms look at."""
@@ -87,9 +93,7 @@ class Objective(nn.Module):
     @property
     def gives_scale(self) -> bool:
         """Whether a term that counts makes the predictions metric."""
-        return any(
-            term.gives_scale and self.weights[name] > 0 for name, term in self._by_name().items()
-        )
+        return any(w.term.gives_scale and w.weight > 0 for w in self.weighted.values())
 
     def check(self, offered: frozenset[Need]) -> None:
         """Refuse, before the first batch, an objective that asks for what nobody makes.
@@ -104,12 +108,12 @@ class Objective(nn.Module):
     def forward(
         self, scene: Scene, step: int = 0
     ) -> tuple[Float[Tensor, ""], dict[str, LossValue]]:
-        """The total of the terms that have started by `step`, and each of them by name."""
+        """The total of the terms that count in `step`, and each of them by name."""
         with torch.autocast(scene.batch.device.type, enabled=False):
             parts = {
                 name: term(scene)
                 for name, term in self._by_name().items()
-                if step >= self.start_steps[name]
+                if self.weighted[name].counts_in(step)
             }
         return self.total(parts), parts
 
@@ -117,18 +121,20 @@ class Objective(nn.Module):
         """Weighted sum of the parts; pooled sums and counts may stand in for those of one
         process.
         """
-        terms = [self.weights[name] * value.mean() for name, value in parts.items()]
+        terms = [self.weighted[name].weight * value.mean() for name, value in parts.items()]
         return torch.stack(terms).sum()
 
     def _by_name(self) -> dict[str, Term]:
         return {name: term for name, term in self.terms.items() if isinstance(term, Term)}
 
     def __str__(self) -> str:
-        lines = [
-            f"{self.weights[name]:g} x {name} = {type(term).__name__}({term.extra_repr()})"
-            + (f" from step {self.start_steps[name]}" if self.start_steps[name] else "")
-            for name, term in self._by_name().items()
-        ]
+        lines = []
+        for name, term in self._by_name().items():
+            own = self.weighted[name]
+            text = f"{own.weight:g} x {name} = {type(term).__name__}({term.extra_repr()})"
+            text += f" from step {own.start_step}" if own.start_step else ""
+            text += f" until step {own.end_step}" if own.end_step is not None else ""
+            lines.append(text)
         return "\n".join(lines)
 
 
@@ -144,6 +150,7 @@ SUPPLIERS: Mapping[Need, str] = {
     "uncertainty": "give the depth network `uncertainty: true`",
     "explainability": "give the depth network an explainability head, one channel per source",
     "depth": "the data set has no true depth to train on",
-    "distance": "no frame knows how far it is to its neighbours in time: add speeds, and "
-    "timestamps (see docs/data.md), or leave the term out",
+    "distance": "fewer than half of the frames know how far it is to a neighbour in time, or the "
+    "camera stands still by what they know: add speeds and timestamps (see docs/data.md), leave "
+    "out the other frames (`train_distance: true`), or leave out the term",
 }

@@ -274,7 +274,7 @@ def test_the_objective_weighs_starts_and_prints_its_terms() -> None:
     objective = Objective(
         {
             "reprojection": Weighted(Reprojection()),
-            "hint": Weighted(ProxySupervision(), weight=0.5, start_step=10),
+            "hint": Weighted(ProxySupervision(), weight=0.5, start_step=10, end_step=20),
         }
     )
     scene = scene_at(12.0)
@@ -284,7 +284,9 @@ def test_the_objective_weighs_starts_and_prints_its_terms() -> None:
     torch.testing.assert_close(early, parts["reprojection"].mean())
     torch.testing.assert_close(total, parts["reprojection"].mean() + 0.5 * parts["hint"].mean())
     assert "0.5 x hint = ProxySupervision(" in str(objective)
-    assert "from step 10" in str(objective)
+    assert "from step 10 until step 20" in str(objective)
+    assert set(objective(scene, step=19)[1]) == {"reprojection", "hint"}
+    assert set(objective(scene, step=20)[1]) == {"reprojection"}
 
 
 def test_the_objective_refuses_what_nobody_makes() -> None:
@@ -293,7 +295,11 @@ def test_the_objective_refuses_what_nobody_makes() -> None:
     with pytest.raises(ValueError, match=r"objective\.hint needs hint: make hints"):
         objective.check(frozenset({"proxy", "predicted", "identity", "uncertainty"}))
     objective.check(objective.needed())
-    with pytest.raises(ValueError, match="set one to 0"):
+    with pytest.raises(ValueError, match="got none in step 0"):
         Objective({"late": Weighted(Reprojection(), start_step=5)})
+    early = Weighted(Reprojection(), end_step=5)
+    with pytest.raises(ValueError, match="got none in step 5"):
+        Objective({"early": early, "late": Weighted(Reprojection(), start_step=6)})
+    Objective({"early": early, "late": Weighted(Reprojection(), start_step=5)})
     with pytest.raises(ValueError, match="at least one named term"):
         Objective({})

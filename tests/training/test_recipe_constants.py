@@ -39,7 +39,10 @@ PACKNET = {
     "packnet_m_velocity_1280x384": (384, 1280, 1, {"reprojection": 1.0, "velocity": 0.1}, 2e-4),
     "packnet_resnet18_m_velocity": (192, 640, 8, {"reprojection": 1.0, "velocity": 0.1}, 1e-4),
     "packnet_m_semi": (192, 640, 4, {"reprojection": 0.1, "lidar": 0.9}, 2e-4),
+    "packnet_m_ddad": (384, 640, 2, {"reprojection": 1.0}, 9e-5),
 }
+DDAD_EPOCHS = 5 * 50
+"""Each of the published epochs of DDAD sees the data five times, those of KITTI twice."""
 
 
 @pytest.mark.parametrize("name", PACKNET)
@@ -56,8 +59,9 @@ def test_constants_of_packnet(name: str) -> None:
     # The smoothness belongs to the self-supervised part and shares its weight.
     assert found == weights | {"smoothness": pytest.approx(1e-3 * weights["reprojection"])}
     assert float(model["optimiser"]["init_args"]["lr"]) == rate
-    assert model["schedule"]["init_args"] == {"step_size": 60, "gamma": 0.5}
-    assert content["run"]["epochs"] == 100
+    epochs = DDAD_EPOCHS if "ddad" in name else 2 * 50
+    assert model["schedule"]["init_args"] == {"step_size": epochs * 30 // 50, "gamma": 0.5}
+    assert content["run"]["epochs"] == epochs
     expected = {"ssim_weight": 0.85, "padding": "zeros", "enlarging": "nearest"}
     assert model["explainer"] == expected
     depth = model["predictor"]["init_args"]["depth"]["init_args"]

@@ -143,7 +143,7 @@ def test_an_ablation_changes_one_thing(
         flat(config_of(name).as_dict()) for name in (f"depth_hints_s{of}", f"depth_hints_s_{style}")
     ]
     names = configs[0].keys() | configs[1].keys()
-    different = {name for name in names if configs[0].get(name) != configs[1].get(name)}
+    different = {n for n in names if configs[0].get(n, n) != configs[1].get(n, n)}
     gone = {name for term in removed for name in names if f".objective.{term}." in name}
     assert gone <= different
     left = different - gone
