@@ -23,6 +23,8 @@ LONGEST_GAP = 2.0
 second, GPX tracks once."""
 FASTEST = 70.0
 """m/s; what is faster than 250 km/h was most likely written in km/h."""
+STANDSTILL = 0.01
+"""Metres from frame to frame below which a camera stands."""
 _OTHER_UNITS = ("km", "kph", "mph", "mile", "knot")
 """In the header of a file of speeds: what is not m/s."""
 _NOWHERE = -1

@@ -9,13 +9,13 @@ from leadline.types import LossValue, Scene
 class Velocity(Term):
     """How far the predicted motion is from as long as the travelled distance [packnet].
 
-    L_v = mean over sources and samples of | |t| - v dt |, in network units: no direction is asked
-    for, speed and time are enough. A motion in metres makes the depth that explains the pictures
+    L_v = mean over sources and samples of | |t| - v dt |, in metres: no direction is asked for,
+    speed and time are enough. A motion in metres makes the depth that explains the pictures
     with it a depth in metres. Sources whose distance is unknown do not count.
 
     Departure: the mean is over all motions whose distance is known; [packnet] takes the mean over
-    sources of batch means, which is the same where all are known. Lengths are in network units: of
-    a metre each for video, more with a stereo frame beside it.
+    sources of batch means, which is the same where all are known. There a network unit is a metre;
+    here the weight is per metre in any unit.
     """
 
     needs = frozenset[Need]({"distance"})
@@ -30,7 +30,7 @@ class Velocity(Term):
             length = torch.linalg.vector_norm(poses[offset][:, :3, 3], dim=1)
             counts = batch.available[offset] & ~distance.isnan()
             # Not a number times 0 would be none either.
-            errors.append((length - distance.nan_to_num()).abs().where(counts, 0.0) / batch.unit)
+            errors.append((length - distance.nan_to_num()).abs().where(counts, 0.0))
             known.append(counts)
         if not errors:
             nothing = batch.images[next(iter(batch.images))].new_zeros(1)

@@ -1,5 +1,6 @@
 """From a batch to predictions: depth of the target, motion to every source."""
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -52,6 +53,19 @@ class DepthAndPose(nn.Module):
             explainability=raw.explainability,
         )
 
+    def check(self, sources: Sequence[Offset]) -> None:
+        """Refuse, before the first batch, sources that the pose network was not made for.
+
+        Raises:
+            ValueError: it sees all at once, and another number of them.
+        """
+        seen = sum(offset.camera == 0 for offset in sources)
+        if isinstance(self.pose, JointPoseNetwork) and seen and self.pose.sources != seen:
+            raise ValueError(
+                f"pose: expected {self.pose.sources} frames in time beside the target in "
+                f"`frames:`, as the network has, got {seen}"
+            )
+
     def _predicted_motions(self, batch: Batch) -> dict[Offset, Float[Tensor, "b 4 4"]]:
         offsets = [offset for offset in batch.sources if offset.camera == 0]
         if self.pose is None or not offsets:
@@ -68,11 +82,6 @@ class DepthAndPose(nn.Module):
             for offset in offsets
         ]
         if isinstance(self.pose, JointPoseNetwork):
-            if self.pose.sources != len(offsets):
-                raise ValueError(
-                    f"pose: expected {self.pose.sources} frames beside the target in `frames:`, as "
-                    f"the network has, got {len(offsets)}"
-                )
             poses = [_in_metres(pose, batch.unit) for pose in self.pose(target, sources)]
         else:
             poses = [

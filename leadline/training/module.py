@@ -17,7 +17,9 @@ from leadline.files import atomic_path
 from leadline.losses.term import Objective, Weighted
 from leadline.metrics import DepthMetrics, depth_metrics, mean_metrics
 from leadline.metrics.by_image import DepthMetricsByImage
+from leadline.offset import TARGET
 from leadline.synthesis.errors import PUBLISHED_EXPLAINER, Explainer
+from leadline.synthesis.predict import DepthAndPose
 from leadline.training.optimisers import ParameterRule, freeze_by_rule, parameter_groups
 from leadline.training.step import NonFiniteLoss, Step, training_step
 from leadline.training.supply import supplied_by_data, supplied_by_predictor
@@ -82,6 +84,8 @@ class DepthTraining(pl.LightningModule):
 
     def on_fit_start(self) -> None:
         self.objective.check(supplied_by_data(self.data) | supplied_by_predictor(self.predictor))
+        if isinstance(self.predictor, DepthAndPose):
+            self.predictor.check([o for o in self.data.offsets if o != TARGET])
         self._metric = self.is_metric()
 
     def is_metric(self) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from data.tiny_trees import BASELINE, SIZE, cut_short, write_camera_file, write_image, write_rig
 
+from leadline.data.rig import knows_distance
 from leadline.data.selection import Needs, select
 from leadline.data.sources.base import FrameId
 from leadline.data.sources.folder import ImageFolder
@@ -264,3 +265,23 @@ def test_only_one_record_of_the_way(tmp_path: Path) -> None:
     root = write_rig(tmp_path / "other", 2, fps=10, speed="speed.csv")
     with pytest.raises(FileNotFoundError, match="the speed that the camera file names"):
         ImageFolder(root)
+
+
+@pytest.mark.parametrize(
+    ("speeds", "knows"),
+    [
+        ("0,4\n0.55,4\n", True),
+        ("0,4\n0.25,4\n", True),
+        ("0,4\n0.15,4\n", False),
+        ("0,0\n0.55,0\n", False),
+    ],
+    ids=["all", "half", "a third", "at rest"],
+)
+def test_metres_are_not_made_of_a_few_motions(tmp_path: Path, speeds: str, knows: bool) -> None:
+    """A model is called metric only if most of what taught it knew its way, and moved."""
+    root = write_rig(tmp_path, 6, fps=10, speed="speed.csv")
+    (root / "speed.csv").write_text(speeds)
+    source = ImageFolder(root)
+    assert knows_distance(source, source.frames, [Offset(-1), Offset(1)]) == knows
+    (remark,) = [line for line in source.remarks() if line.startswith("way travelled")]
+    assert ("`data.static: skip` leaves these out" in remark) == ("0,0" in speeds)

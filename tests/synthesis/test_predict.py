@@ -157,6 +157,9 @@ def test_a_joint_network_sees_all_frames_in_time_once() -> None:
 
 
 def test_a_joint_network_is_of_so_many_frames() -> None:
-    batch = knowing(plane_batch(sources=(NEXT,)), NEXT)
-    with pytest.raises(ValueError, match="expected 2 frames beside the target"):
-        predictor(Joint(2))(batch)
+    joint = predictor(Joint(2))
+    joint.check([NEXT, BEFORE, STEREO])
+    # Where motions are known by the rig alone it is not asked.
+    joint.check([STEREO])
+    with pytest.raises(ValueError, match="expected 2 frames in time beside the target"):
+        joint.check([NEXT, STEREO])

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from leadline.data.image_files import image_size, list_images, natural_key
-from leadline.data.odometry import TravelledPath, read_path
+from leadline.data.odometry import STANDSTILL, TravelledPath, read_path
 from leadline.data.prediction_record import RECORD
 from leadline.data.sources.base import FrameId, RigCamera, Source
 from leadline.data.sources.camera_file import CAMERA_FILE, EXAMPLE, CameraFile, read_camera_file
@@ -18,8 +18,6 @@ from leadline.offset import STEREO
 
 _SIDE_FOLDERS = (("left", "right"), ("image_02", "image_03"), ("image_2", "image_3"))
 _HINT_FOLDERS = ("left", "right")
-STANDSTILL = 0.01
-"""Metres from frame to frame below which a camera stands."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -140,10 +138,11 @@ def _said_of(paths: Sequence[TravelledPath]) -> str:
     frames = sum(len(path.stretch) for path in paths)
     still = int((steps < STANDSTILL).sum())
     middle = float(np.median(steps)) if len(steps) else 0.0
+    advice = " (`data.static: skip` leaves these out)" if still else ""
     return (
         f"way travelled: {steps.sum():,.0f} m in all, {middle:.2f} m from frame to frame in the "
-        f"median; {still} steps of less than {STANDSTILL:g} m; {astray} of {frames} frames beyond "
-        "the record"
+        f"median; {still} steps of less than {STANDSTILL:g} m{advice}; {astray} of {frames} "
+        "frames beyond the record"
     )
 
 
