@@ -63,17 +63,21 @@ class Trial:
     learning_rate: float = LEARNING_RATE
     hints: str = "hints"
     """Folder of the hints that a recipe learns from if it learns from any."""
+    changes: tuple[str, ...] = ()
+    """Further settings of its run, over those that all runs share."""
 
     @property
     def folder(self) -> str:
         return f"{self.name.replace(' ', '_')}_{self.seed}"
 
 
-def prepare(out: Path, hints: Mapping[str, HintMethod] = HINTS) -> None:
+def prepare(
+    out: Path, hints: Mapping[str, HintMethod] = HINTS, settings: WorldSettings = WORLD
+) -> None:
     """The world, its hints, and splits: the validation drive is scored beside the test drive."""
     out.mkdir(parents=True, exist_ok=True)
     world = out / "world"
-    print(generate(world, WORLD))
+    print(generate(world, settings))
     train, val, test = (
         read_split(world / "splits" / f"{name}.txt") for name in ("train", "val", "test")
     )
@@ -129,6 +133,7 @@ def _changes(trial: Trial) -> list[str]:
         f"--model.schedule.init_args.step_size={STEP_SIZE}",
         *(f"--run.epochs={EPOCHS}", "--run.checkpoint_every=200", "--run.pictures_every=500"),
         "--run.loggers=[]",
+        *trial.changes,
     ]
 
 
@@ -171,12 +176,13 @@ def guesses(out: Path, alignment: Alignment = UNALIGNED) -> dict[str, float]:
     return {name: mean.abs_rel for name, mean in found.items()}
 
 
-def conditions(rate: float = LEARNING_RATE) -> str:
+def conditions(rate: float = LEARNING_RATE, settings: WorldSettings = WORLD) -> str:
     """What every table says of its runs."""
     processor = torch.cpu.get_capabilities().get("cpu_name", platform.machine())
     return (
         f"{date.today()}; {processor}, one thread a run; torch {torch.__version__}. World of "
-        f"{WORLD.drives} drives x {WORLD.frames} frames at 320x96, seed {WORLD.seed}; {EPOCHS} "
+        f"{settings.drives} drives x {settings.frames} frames at 320x96, seed {settings.seed}; "
+        f"{EPOCHS} "
         f"epochs, batches of {BATCH}, Adam {rate:g}, divided by ten after epoch "
         f"{STEP_SIZE}; ResNet-18 from scratch, first depths at {INITIAL_DEPTH:g} network units. "
         f"Metres, no median scaling unless said; {PROTOCOL} protocol (all pixels up to 80 m) on "

@@ -21,6 +21,7 @@ def test_the_quick_demo_runs_the_whole_chain_and_again_at_once(
     assert (tmp_path / "run" / "model" / "model.safetensors").exists()
     page = (tmp_path / "evaluation" / "report.html").read_text()
     assert "F1 of depth edges" in page
+    assert "Holes of infinite depth" in page
     assert "exact depth of a synthetic world" in page
     results = json.loads((tmp_path / "evaluation" / "results.json").read_text())
     assert results["metric"] is True

@@ -91,7 +91,10 @@ def _add_hints(subparsers: Any) -> None:
     parser = _verb(subparsers, verbs.hints)
     parser.add_argument("data", type=Path, help="folder of stereo pairs")
     parser.add_argument("--out", type=Path, help="folder of the hints (default: DATA/hints)")
-    parser.add_argument("--split", type=Path, help="file of frames; default: every image")
+    parser.add_argument(
+        "--split", type=Path, help="file of frames, or a list of the data set; default: every image"
+    )
+    _add_source(parser)
     parser.add_argument(
         "--mode",
         default="consistent",
@@ -165,6 +168,16 @@ def _add_hints(subparsers: Any) -> None:
     )
 
 
+def _add_source(parser: Any) -> None:
+    parser.add_argument(
+        "--source",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting of the data set's kind, e.g. cameras=[CAMERA_05] of DDAD",
+    )
+
+
 def _add_recipes(subparsers: Any) -> None:
     parser = _verb(subparsers, verbs.recipes)
     parser.add_argument("recipe", nargs="?", help="name of the recipe to print")
@@ -189,8 +202,15 @@ def _add_evaluate(subparsers: Any) -> None:
     parser.add_argument("model", type=Path, nargs="?", help="model folder")
     parser.add_argument("data", type=Path, nargs="?", help="data set with true depth")
     parser.add_argument("--out", type=Path, default=Path("evaluation"))
-    parser.add_argument("--split", type=Path, help="file of frames; default: all left with truth")
-    parser.add_argument("--protocol", default="eigen", help="eigen, eigen_50, improved, none, ...")
+    parser.add_argument(
+        "--split",
+        type=Path,
+        help="file of frames, or a list of the data set (train, val); default: all left with truth",
+    )
+    _add_source(parser)
+    parser.add_argument(
+        "--protocol", default="eigen", help="eigen, improved, ddad, cityscapes, none, ..."
+    )
     parser.add_argument("--scale", help="none, median or a factor; default: none where metric")
     parser.add_argument("--flip", action="store_true", help="blend with the mirrored picture")
     parser.add_argument("--predictions", type=Path, help="score these depth maps instead")
@@ -199,6 +219,12 @@ def _add_evaluate(subparsers: Any) -> None:
     parser.add_argument("--truth-divide", type=float, help="same of PNG truth; default: 256")
     parser.add_argument(
         "--photographs", type=Path, help="folder of the pictures, to be shown beside --predictions"
+    )
+    parser.add_argument(
+        "--movable",
+        type=Path,
+        help="folder of masks, not black where things can move: says how much of them is seen near "
+        "infinity (a synthetic world needs none)",
     )
 
 

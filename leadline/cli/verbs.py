@@ -42,7 +42,7 @@ def synthetic(options: argparse.Namespace) -> None:
 def hints(options: argparse.Namespace) -> int:
     """Match the stereo pairs of a data set into hints."""
     from leadline.data.sources.detect import open_source
-    from leadline.data.splits import read_split
+    from leadline.data.splits import split_frames
     from leadline.hints.generate import check_hands, generate_hints
     from leadline.hints.jobs import no_pairs, source_jobs, without_partner
     from leadline.hints.method import HintMethod
@@ -51,8 +51,8 @@ def hints(options: argparse.Namespace) -> int:
     from leadline.hints.sheet import SHEET_NAME
 
     check_hands(options.workers, options.scheduler)
-    source = open_source(options.data)
-    found = source_jobs(source, read_split(options.split) if options.split else None)
+    source = open_source(options.data, options.source)
+    found = source_jobs(source, split_frames(source, options.split) if options.split else None)
     if not found.jobs:
         raise ValueError(f"{options.data}: {no_pairs(source, found)}")
     if found.unpaired:
@@ -228,6 +228,7 @@ def evaluate(options: argparse.Namespace) -> None:
             divide=options.divide,
             truth_divide=options.truth_divide,
             photographs=options.photographs,
+            movable=options.movable,
         )
     else:
         if options.model is None or options.data is None:
@@ -242,9 +243,11 @@ def evaluate(options: argparse.Namespace) -> None:
                 options.data,
                 options.out,
                 split=options.split,
+                source_settings=options.source,
                 protocol=options.protocol,
                 alignment=options.scale,
                 flip=options.flip,
+                movable=options.movable,
                 progress=advance,
             )
     Console().print(evaluation_table(evaluation))
@@ -255,13 +258,13 @@ def _refuse_mixture(options: argparse.Namespace) -> None:
     """What one of the two kinds of evaluation would not even look at is a misunderstanding."""
     foreign: tuple[str, ...]
     if options.predictions is not None:
-        scored, foreign = "--predictions", ("model", "split", "flip")
+        scored, foreign = "--predictions", ("model", "split", "source", "flip")
     elif options.model is not None:
         scored, foreign = "MODEL", ("truth", "divide", "truth_divide", "photographs")
     else:
         return
     for name in foreign:
-        if getattr(options, name) not in (None, False):
+        if getattr(options, name) not in (None, False, []):
             word = "MODEL" if name == "model" else f"--{name.replace('_', '-')}"
             raise ValueError(
                 "expected either MODEL and DATA or --predictions and --truth, got "

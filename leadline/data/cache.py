@@ -54,6 +54,8 @@ class _Kind:
     path: Callable[[FrameId], Path]
     load: Callable[[FrameId], Tensor | None]
     is_there: Callable[[FrameId], bool]
+    crop_bottom: float
+    """Share of the height that is cut off."""
     depends_on: Callable[[FrameId], list[object]] = lambda frame: []
     """What else decides about the values, for the digest."""
 
@@ -72,7 +74,7 @@ _Rows = dict[FrameId, tuple[Path, int]]
 
 class SampleCache:
     """What `fill_cache` put into `folder`: images of `source`, hints of `hints` and, if asked for,
-    their confidence, at `size` (h, w).
+    their confidence, at `size` (h, w), without the share `crop_bottom` of their height.
 
     One `.npy` per `FRAMES_PER_CHUNK` frame numbers of a camera, memory-mapped: 8-bit pixels (n 3 h
     w), hints in metres (n 1 h w, float32), or confidence in 255ths (n 1 h w, 8 bits). It is larger
@@ -88,16 +90,18 @@ class SampleCache:
         size: tuple[int, int],
         hints: Path | None = None,
         hint_confidence: bool = False,
+        crop_bottom: float = 0.0,
     ) -> None:
-        self._images = _rows(_chunks(source, folder, size, _image_kind(source, size)))
+        images = _image_kind(source, size, crop_bottom)
+        self._images = _rows(_chunks(source, folder, size, images))
         self._hints: _Rows = {}
         self._confidence: _Rows = {}
         if hints is not None and hint_confidence:
-            self._confidence = _rows(
-                _chunks(source, folder, size, _confidence_kind(source, size, hints))
-            )
+            confidence = _confidence_kind(source, size, hints, crop_bottom)
+            self._confidence = _rows(_chunks(source, folder, size, confidence))
         if hints is not None:
-            self._hints = _rows(_chunks(source, folder, size, _hint_kind(source, size, hints)))
+            kind = _hint_kind(source, size, hints, crop_bottom)
+            self._hints = _rows(_chunks(source, folder, size, kind))
 
     def __len__(self) -> int:
         return len(self._images)
@@ -122,9 +126,10 @@ def fill_cache(
     workers: int = 1,
     hints: Path | None = None,
     hint_confidence: bool = False,
+    crop_bottom: float = 0.0,
 ) -> Filled:
     """Resize every whole image of `source`, every hint in `hints` and, if wanted, its confidence to
-    `size` (h, w) that `folder` does not have yet.
+    `size` (h, w), without the share `crop_bottom` of their height, that `folder` does not have yet.
 
     `workers` threads share the work. A chunk is written whole or not at all, so that a stopped
     run goes on where it was and several runs may fill one folder; what a chunk replaces is removed,
@@ -133,11 +138,11 @@ def fill_cache(
     Raises:
         OSError: there is not enough space.
     """
-    kinds = [_image_kind(source, size)]
+    kinds = [_image_kind(source, size, crop_bottom)]
     if hints is not None:
-        kinds.append(_hint_kind(source, size, hints))
+        kinds.append(_hint_kind(source, size, hints, crop_bottom))
     if hints is not None and hint_confidence:
-        kinds.append(_confidence_kind(source, size, hints))
+        kinds.append(_confidence_kind(source, size, hints, crop_bottom))
     chunks = [chunk for kind in kinds for chunk in _chunks(source, folder, size, kind)]
     remove_leftovers(chunk.path.parent for chunk in chunks)
     todo = [chunk for chunk in chunks if not chunk.path.is_file()]
@@ -149,44 +154,51 @@ def fill_cache(
     return Filled(written, sum(len(chunk.frames) for chunk in chunks) - written)
 
 
-def _image_kind(source: Source, size: tuple[int, int]) -> _Kind:
+def _image_kind(source: Source, size: tuple[int, int], crop_bottom: float) -> _Kind:
     return _Kind(
         prefix="",
         shape=(3, *size),
         dtype=np.uint8,
         path=source.image_path,
-        load=lambda frame: load_image(source.image_path(frame), size, source.size(frame)),
+        load=lambda frame: load_image(
+            source.image_path(frame), size, source.size(frame), crop_bottom=crop_bottom
+        ),
         is_there=lambda frame: _is_readable(source, frame),
+        crop_bottom=crop_bottom,
     )
 
 
-def _hint_kind(source: Source, size: tuple[int, int], hints: Path) -> _Kind:
+def _hint_kind(source: Source, size: tuple[int, int], hints: Path, crop_bottom: float) -> _Kind:
     return _Kind(
         prefix=f"hint_{_short_name(hints)}_",
         shape=(1, *size),
         dtype=np.float32,
         path=lambda frame: hints / source.hint_path(frame),
-        load=lambda frame: load_hint(source, hints, frame, size),
+        load=lambda frame: load_hint(source, hints, frame, size, crop_bottom),
         is_there=lambda frame: (
             source.camera(frame) is not None
             and source.baseline(frame.sequence) is not None
             and (hints / source.hint_path(frame)).is_file()
         ),
+        crop_bottom=crop_bottom,
         depends_on=lambda frame: _calibration(source, frame),
     )
 
 
-def _confidence_kind(source: Source, size: tuple[int, int], hints: Path) -> _Kind:
+def _confidence_kind(
+    source: Source, size: tuple[int, int], hints: Path, crop_bottom: float
+) -> _Kind:
     return _Kind(
         prefix=f"confidence_{_short_name(hints)}_",
         shape=(1, *size),
         dtype=np.uint8,
         path=lambda frame: confidence_path(hints, source.hint_path(frame)),
-        load=lambda frame: load_confidence(source, hints, frame, size),
+        load=lambda frame: load_confidence(source, hints, frame, size, crop_bottom),
         is_there=lambda frame: (
             (hints / source.hint_path(frame)).is_file()
             and confidence_path(hints, source.hint_path(frame)).is_file()
         ),
+        crop_bottom=crop_bottom,
     )
 
 
@@ -290,7 +302,9 @@ def _is_readable(source: Source, frame: FrameId) -> bool:
 
 
 def _digest(kind: _Kind, frames: Iterable[FrameId], size: tuple[int, int]) -> str:
-    content = [RESIZING, size, *(_state(kind, frame) for frame in frames)]
+    # Only where something is cut off: caches of before stay good.
+    cut = [kind.crop_bottom] if kind.crop_bottom else []
+    content = [RESIZING, size, *cut, *(_state(kind, frame) for frame in frames)]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 

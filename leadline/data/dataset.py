@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 from leadline.data.augment import Augmentation, augment
 from leadline.data.cache import SampleCache
 from leadline.data.confidence_files import CERTAIN
+from leadline.data.crop_bottom import upper_rows
 from leadline.data.hint_maps import load_confidence, load_hint
 from leadline.data.image_tensors import load_image
 from leadline.data.randomness import Purpose, counted_generator
@@ -43,7 +44,8 @@ class DepthDataset(Dataset[Sample]):
     """The samples of `frames`, each with the frames at `offsets`, at `size` (h, w).
 
     Files are read, and cached, at `reading_size`, by default `size`: what is to be zoomed wants
-    more pixels.
+    more pixels. Before that `crop_bottom`, a share of the height, is cut off at the bottom of all
+    that is seen, measured or hinted.
     Native sizes and cameras may differ from frame to frame. An item is asked for by a `Draw`
     (epoch, item); a bare number means epoch 0. What is random about it depends on (seed,
     epoch, item) alone. A frame whose files prove damaged only now, in their middle, is told of once
@@ -60,6 +62,7 @@ class DepthDataset(Dataset[Sample]):
         extras: Extras | None = None,
         augmentation: Augmentation | None = None,
         reading_size: tuple[int, int] | None = None,
+        crop_bottom: float = 0.0,
         cache: SampleCache | None = None,
         seed: int = 0,
     ) -> None:
@@ -68,6 +71,7 @@ class DepthDataset(Dataset[Sample]):
         self.offsets = tuple(dict.fromkeys((TARGET, *offsets)))
         self.size = size
         self.reading_size = reading_size or size
+        self.crop_bottom = crop_bottom
         self.extras = extras or Extras()
         self.augmentation = augmentation or Augmentation(flip="none", jitter=False)
         self.cache = cache
@@ -123,13 +127,14 @@ class DepthDataset(Dataset[Sample]):
         cached = self.cache.image(frame) if self.cache is not None else None
         if cached is not None:
             return cached
-        return load_image(self.source.image_path(frame), self.reading_size, self.source.size(frame))
+        path, native = self.source.image_path(frame), self.source.size(frame)
+        return load_image(path, self.reading_size, native, crop_bottom=self.crop_bottom)
 
     def _intrinsics(self, present: dict[Offset, FrameId]) -> dict[Offset, Tensor] | None:
         cameras = {offset: self.source.camera(frame) for offset, frame in present.items()}
         resized = {
             offset: resize_intrinsics(
-                torch.from_numpy(camera.intrinsics), camera.size, self.reading_size
+                torch.from_numpy(camera.intrinsics), self._kept(camera.size), self.reading_size
             ).float()
             for offset, camera in cameras.items()
             if camera is not None
@@ -156,7 +161,9 @@ class DepthDataset(Dataset[Sample]):
         cached = self.cache.hint(target) if self.cache is not None else None
         if cached is not None:
             return cached
-        return load_hint(self.source, self.extras.hints, target, self.reading_size)
+        return load_hint(
+            self.source, self.extras.hints, target, self.reading_size, self.crop_bottom
+        )
 
     def _hint_confidence(
         self, target: FrameId, hint: Float[Tensor, "1 h w"] | None
@@ -165,7 +172,9 @@ class DepthDataset(Dataset[Sample]):
             return None
         stored = self.cache.hint_confidence(target) if self.cache is not None else None
         if stored is None:
-            stored = load_confidence(self.source, self.extras.hints, target, self.reading_size)
+            stored = load_confidence(
+                self.source, self.extras.hints, target, self.reading_size, self.crop_bottom
+            )
         # Whatever a file says, of a missing hint nothing is certain.
         return None if stored is None else (stored * (hint > 0)) / CERTAIN
 
@@ -173,7 +182,12 @@ class DepthDataset(Dataset[Sample]):
         depth = self.source.true_depth(target) if self.extras.depth else None
         if depth is None:
             return None
-        return torch.from_numpy(scatter_depth(depth, self.reading_size))[None]
+        kept = depth[: upper_rows(len(depth), self.crop_bottom)]
+        return torch.from_numpy(scatter_depth(kept, self.reading_size))[None]
+
+    def _kept(self, native: tuple[int, int]) -> tuple[int, int]:
+        # What is cut off below moves no pixel: intrinsics stay, for an image less high.
+        return upper_rows(native[0], self.crop_bottom), native[1]
 
 
 def _is_in_time_only(offset: Offset) -> bool:

@@ -12,6 +12,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from leadline.data.confidence_files import CONFIDENCE_FOLDER, confidence_path, read_confidence
+from leadline.data.crop_bottom import upper_rows
 from leadline.data.depth_files import read_disparity, read_settings
 from leadline.data.png_files import png_size
 from leadline.data.sources.base import FrameId, Source
@@ -25,9 +26,15 @@ _LOOKED_AT = 20
 
 
 def load_hint(
-    source: Source, folder: Path, target: FrameId, size: tuple[int, int]
+    source: Source,
+    folder: Path,
+    target: FrameId,
+    size: tuple[int, int],
+    crop_bottom: float = 0.0,
 ) -> Float[Tensor, "1 h w"] | None:
     """Metres from the disparity in `folder`, at `size` (h, w), 0 = missing; None without a file.
+
+    `crop_bottom` is the share of its height, at the bottom, that is cut off before.
 
     A hint is disparity at the width of its own file: the true focal length, brought to that
     width, and the true baseline turn it into depth.
@@ -46,14 +53,21 @@ def load_hint(
         )
     disparity = read_disparity(path)
     focal = float(camera.intrinsics[0, 0]) * disparity.shape[1] / camera.size[1]
-    resized = torch.from_numpy(resize_nearest(disparity, size))
+    kept = disparity[: upper_rows(len(disparity), crop_bottom)]
+    resized = torch.from_numpy(resize_nearest(kept, size))
     return disparity_to_depth(resized, focal, baseline)[None]
 
 
 def load_confidence(
-    source: Source, folder: Path, target: FrameId, size: tuple[int, int]
+    source: Source,
+    folder: Path,
+    target: FrameId,
+    size: tuple[int, int],
+    crop_bottom: float = 0.0,
 ) -> UInt8[Tensor, "1 h w"] | None:
     """How far to trust the hint in `folder`, in 255ths, at `size` (h, w); None without a file.
+
+    `crop_bottom` as for the hint.
 
     Raises:
         ValueError: the file is damaged, or is not of its hint's size.
@@ -63,7 +77,8 @@ def load_confidence(
     if not path.is_file():
         return None
     confidence = read_confidence(path, png_size(folder / hint))
-    return torch.from_numpy(resize_nearest(confidence, size))[None]
+    kept = confidence[: upper_rows(len(confidence), crop_bottom)]
+    return torch.from_numpy(resize_nearest(kept, size))[None]
 
 
 def absent_hint(path: Path) -> str:

@@ -9,6 +9,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 from torch.nn import functional
 
+from leadline.data.crop_bottom import upper_rows
 from leadline.data.image_files import TAIL, decoded, is_whole, unreadable
 from leadline.data.upright import AS_STORED, orientation_in, turned_upright
 
@@ -20,14 +21,19 @@ _REDUCED_READERS = {
 
 
 def load_image(
-    path: Path, size: tuple[int, int], native: tuple[int, int], upright: bool = False
+    path: Path,
+    size: tuple[int, int],
+    native: tuple[int, int],
+    upright: bool = False,
+    crop_bottom: float = 0.0,
 ) -> UInt8[Tensor, "3 h w"]:
     """The image at `path` in RGB, resized from its `native` size (h, w) to `size` (h, w).
 
-    Antialiased bicubic; a JPEG much larger than `size` is decoded at a half, a quarter or an
-    eighth, where that divides its sides and so leaves the pixel convention exact. It is turned as
-    its camera noted only if `upright`, and then both sizes are those of the upright picture: of a
-    rig's images the intrinsics belong to the sensor.
+    `crop_bottom` is the share of its height, at the bottom, that is cut off before. Antialiased
+    bicubic; a JPEG much larger than `size` is decoded at a half, a quarter or an eighth, where that
+    divides its sides and so leaves the pixel convention exact. It is turned as its camera noted
+    only if `upright`, and then both sizes are those of the upright picture: of a rig's images the
+    intrinsics belong to the sensor.
 
     Departure: [monodepth2] resizes with PIL's Lanczos filter, which takes longer
     (benchmarks/loading.md).
@@ -40,7 +46,8 @@ def load_image(
     head, tail = data[: len(b"\x89PNG")].tobytes(), data[-TAIL:].tobytes()
     if not is_whole(head, tail):
         raise unreadable(path)
-    shrink = _shrink_while_decoding(native, size) if head.startswith(b"\xff\xd8") else 1
+    kept = (upper_rows(native[0], crop_bottom), native[1])
+    shrink = _shrink_while_decoding(native, kept, size) if head.startswith(b"\xff\xd8") else 1
     reader = _REDUCED_READERS.get(shrink, cv2.IMREAD_COLOR)
     stored = decoded(data, reader | cv2.IMREAD_IGNORE_ORIENTATION)
     if stored is None:
@@ -52,7 +59,7 @@ def load_image(
             f"{path}: expected {native[1]}x{native[0]} pixels, got {width}x{height}; "
             "the file has changed, start again"
         )
-    whole = torch.from_numpy(np.ascontiguousarray(pixels))
+    whole = torch.from_numpy(np.ascontiguousarray(pixels[: kept[0] // shrink]))
     return resize_image(whole.permute(2, 0, 1), size).flip(0)
 
 
@@ -65,10 +72,12 @@ def resize_image(image: UInt8[Tensor, "c _ _"], size: tuple[int, int]) -> UInt8[
     )[0]
 
 
-def _shrink_while_decoding(native: tuple[int, int], size: tuple[int, int]) -> int:
+def _shrink_while_decoding(
+    native: tuple[int, int], kept: tuple[int, int], size: tuple[int, int]
+) -> int:
     for shrink in _REDUCED_READERS:
-        exact = all(side % shrink == 0 for side in native)
-        covers = all(old // shrink >= new for old, new in zip(native, size, strict=True))
+        exact = all(side % shrink == 0 for side in (*native, *kept))
+        covers = all(old // shrink >= new for old, new in zip(kept, size, strict=True))
         if exact and covers:
             return shrink
     return 1

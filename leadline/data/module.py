@@ -14,13 +14,15 @@ from lightning.pytorch.utilities import rank_zero_only
 from leadline.data.augment import Augmentation, Flip, apply_jitter
 from leadline.data.cache import SampleCache, fill_cache
 from leadline.data.collate import collate
+from leadline.data.crop_bottom import check_crop_bottom
 from leadline.data.dataset import DepthDataset, Extras
 from leadline.data.hint_maps import hints_description
 from leadline.data.rig import RigSummary, knows_distance, knows_motion, rig_summary
 from leadline.data.sampler import CountedLoader, CountedSampler
 from leadline.data.selection import Needs, Selection, select
 from leadline.data.sources.base import FrameId, Source
-from leadline.data.splits import apart, hold_out, read_split
+from leadline.data.splits import apart, hold_out, split_frames
+from leadline.data.standstill import STATIC, Static, check_static, standing_frames
 from leadline.offset import STEREO, TARGET, Offset
 from leadline.types import Batch
 
@@ -40,10 +42,12 @@ class DepthData(LightningDataModule):
         width: of the images, in pixels.
         batch_size: per device.
         workers: processes that read, per device; 0 reads in the training process.
-        train_split: file of frames to train on; all frames of the source without it.
-        val_split: file of frames to validate on; without it, `val_share` is held out.
+        train_split: file of frames, or name of a list of the data set's own; all frames without it.
+        val_split: the same to validate on; without it, `val_share` is held out.
         val_share: share of each sequence to hold out, one block at its end.
         neighbours: whether a target needs every frame of `frames`, or one source suffices.
+        static: what becomes of training frames at which the camera stood still, known by the way
+            travelled or else seen in the images; validation keeps them all the same.
         hints: folder of hint files; every target must have one.
         hint_confidence: batches hold how far each hint is to be trusted; every hint must have a
             file that says it.
@@ -56,6 +60,7 @@ class DepthData(LightningDataModule):
         zoom: up to how many times larger a part of each image is shown in training, at random; its
             depth counts as so many times nearer [eigen2014]. 1 shows the whole, as it must where
             poses are predicted.
+        crop_bottom: share of the height, at the bottom, that is cut off: a vehicle's own bonnet.
         cache: folder of this data set alone, in which images and hints are kept at the training
             size, times `zoom`.
         limit: train on so many frames only, the first ones: a check of recipe and installation.
@@ -75,6 +80,7 @@ class DepthData(LightningDataModule):
         val_split: Path | None = None,
         val_share: float = 0.1,
         neighbours: Neighbours = "required",
+        static: Static = "keep",
         hints: Path | None = None,
         hint_confidence: bool = False,
         train_depth: bool = False,
@@ -84,6 +90,7 @@ class DepthData(LightningDataModule):
         flip: Flip = "mirror",
         jitter: bool = True,
         zoom: float = 1.0,
+        crop_bottom: float = 0.0,
         cache: Path | None = None,
         limit: int | None = None,
         unit: float | None = None,
@@ -107,9 +114,11 @@ class DepthData(LightningDataModule):
             hints=hints,
             hint_confidence=hint_confidence,
         )
+        self.static = static
         self.val_depth = val_depth
         self.reading_size = (math.ceil(height * zoom), math.ceil(width * zoom))
         self.augmentation = Augmentation(flip, jitter, zoom)
+        self.crop_bottom = crop_bottom
         self.cache = cache
         self.limit = limit
         self.unit = self._default_unit() if unit is None else unit
@@ -131,8 +140,12 @@ class DepthData(LightningDataModule):
                 workers,
                 self.needs.hints,
                 self.needs.hint_confidence,
+                self.crop_bottom,
             )
             print(f"cache: {filled.written} files resized, {filled.kept} were there already")
+            if self.static == "skip":
+                # Measured once; all processes then read what the cache has of it.
+                self._choose(self._split()[0])
 
     def setup(self, stage: str | None = None) -> None:
         """Choose the frames and say which were skipped and why.
@@ -143,7 +156,7 @@ class DepthData(LightningDataModule):
         if self._train is not None:
             return
         train, val = self._split()
-        chosen = select(self.source, train, self.needs)
+        chosen = self._choose(train)
         self._train = replace(chosen, frames=chosen.frames[: self.limit])
         self._val = select(self.source, val, self.needs)
         if self.cache is not None:
@@ -153,6 +166,7 @@ class DepthData(LightningDataModule):
                 self.reading_size,
                 self.needs.hints,
                 self.needs.hint_confidence,
+                self.crop_bottom,
             )
         _print_once(self.report())
         if not self._train.frames:
@@ -243,7 +257,7 @@ class DepthData(LightningDataModule):
         return knows_motion(self.source, frames, in_time)
 
     def knows_distance(self) -> bool:
-        """Whether some frame to train on knows how far the camera moved to a neighbour in time."""
+        """Whether most frames to train on know how far a neighbour in time is; see `rig`."""
         frames = self.source.frames if self._train is None else self._train.frames
         in_time = [offset for offset in self.offsets if offset.time != 0 and offset.camera == 0]
         return knows_distance(self.source, frames, in_time)
@@ -252,6 +266,15 @@ class DepthData(LightningDataModule):
         """The typical camera and baseline of the source."""
         return rig_summary(self.source)
 
+    def _choose(self, train: Sequence[FrameId]) -> Selection:
+        """What can be trained on."""
+        chosen = select(self.source, train, self.needs)
+        if self.static == "keep":
+            return chosen
+        workers = max(self.workers, 1)
+        still = standing_frames(self.source, chosen.frames, self.offsets, self.cache, workers)
+        return chosen.without(still, STATIC)
+
     def _default_unit(self) -> float:
         baseline = self.rig_summary().baseline
         if baseline is None or all(offset.camera == 0 for offset in self.offsets):
@@ -259,11 +282,12 @@ class DepthData(LightningDataModule):
         return baseline / NETWORK_BASELINE
 
     def _split(self) -> tuple[Sequence[FrameId], Sequence[FrameId]]:
-        train = self.source.frames if self.train_split is None else read_split(self.train_split)
+        source, given = self.source, self.train_split
+        train = source.frames if given is None else split_frames(source, given)
         if self.val_split is None:
             train, val = hold_out(train, self.val_share)
         else:
-            val = read_split(self.val_split)
+            val = split_frames(source, self.val_split)
         # Two lists that were both given are a published split and stay as they are.
         if self.train_split is None or self.val_split is None:
             reach = max(abs(offset.time) for offset in self.offsets) * self.source.frame_step
@@ -286,6 +310,7 @@ class DepthData(LightningDataModule):
             extras=Extras(self.needs.hints, self.needs.hint_confidence, depth=depth),
             augmentation=augmentation,
             reading_size=reading_size,
+            crop_bottom=self.crop_bottom,
             cache=self._images if reading_size == self.reading_size else None,
             seed=self.seed,
         )
@@ -319,10 +344,12 @@ class DepthData(LightningDataModule):
             raise ValueError(f"limit: expected 1 frame or more, got {self.limit}")
         if self.workers < 0:
             raise ValueError(f"workers: expected 0 (none beside this) or more, got {self.workers}")
+        check_crop_bottom(self.crop_bottom)
         if not self.augmentation.zoom >= 1:
             raise ValueError(f"zoom: expected 1 or more, got {self.augmentation.zoom}")
         if self.unit <= 0:
             raise ValueError(f"unit: expected metres per network unit, got {self.unit}")
+        check_static(self.static, self.offsets)
         hints = self.needs.hints
         if hints is not None and not hints.is_dir():
             raise FileNotFoundError(

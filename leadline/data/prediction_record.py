@@ -12,6 +12,7 @@ from typing import Literal
 
 from leadline.colour import DepthScale
 from leadline.data.depth_files import KITTI_DIVIDE, MILLIMETRES
+from leadline.data.depth_resize import Resize
 from leadline.files import atomic_path
 
 RECORD = "predictions.json"
@@ -45,6 +46,10 @@ class PredictionSettings:
     upright: bool = False
     """Whether pictures were turned as their cameras noted; else they lie as they are stored, as the
     truth of a rig does."""
+    crop_bottom: float = 0.0
+    """Share of each picture's height, at its bottom, in which nothing is predicted."""
+    resize: Resize = "inverse_depth"
+    """How depth was brought to the size of its picture."""
 
     @property
     def name(self) -> str:

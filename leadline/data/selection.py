@@ -51,6 +51,14 @@ class Selection:
     examples: Mapping[str, str] = field(default_factory=dict)
     """For each reason, the first frame and what is the matter with it."""
 
+    def without(self, frames: Mapping[FrameId, str], reason: str) -> "Selection":
+        """The selection with some of its frames skipped, each for a detail of the one reason."""
+        dropped = [frame for frame in self.frames if frame in frames]
+        skipped = self.skipped + Counter((reason, frame.sequence) for frame in dropped)
+        examples = {reason: f"{dropped[0]}: {frames[dropped[0]]}"} if dropped else {}
+        kept = tuple(frame for frame in self.frames if frame not in frames)
+        return Selection(kept, skipped, {**self.examples, **examples})
+
     def reasons(self) -> Counter[str]:
         """Count by reason."""
         counts: Counter[str] = Counter()

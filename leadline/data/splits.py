@@ -1,10 +1,28 @@
-"""Which frames: a split file -> frame ids, and a part held out for validation."""
+"""Which frames: a split -> frame ids, and a part held out for validation."""
 
 from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 
-from leadline.data.sources.base import FrameId
+from leadline.data.sources.base import FrameId, Source
+
+
+def split_frames(source: Source, split: Path) -> tuple[FrameId, ...]:
+    """The frames of a split file or, where there is none, of the data set's own list of that name.
+
+    Raises:
+        FileNotFoundError: there is neither; names the lists that the data set has.
+        ValueError: as `read_split`.
+    """
+    own = source.splits
+    if split.exists() or not own:
+        return read_split(split)
+    if str(split) not in own:
+        raise FileNotFoundError(
+            f"{split}: expected a split file or a list of {source.root.resolve().name} itself, "
+            f"which has {', '.join(own)}; correct the name"
+        )
+    return own[str(split)]
 
 
 def read_split(path: Path) -> tuple[FrameId, ...]:

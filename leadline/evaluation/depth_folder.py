@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64
 
+from leadline.data.crop_bottom import upper_rows
 from leadline.data.depth_files import DEPTH_SUFFIXES, load_depth
 from leadline.evaluation.names import name_some, stem_to_id
 
@@ -24,6 +25,8 @@ class DepthFolder:
     """The same where nobody says it."""
     farthest: float | None = None
     """Metres that 0 is read as, where it stands for what was too far for the format."""
+    crop_bottom: float = 0.0
+    """Share of the height, at the bottom, in which nothing is predicted: there 0 is missing."""
 
     @classmethod
     def open(
@@ -74,5 +77,6 @@ class DepthFolder:
             )
         depth = load_depth(self.files[image_id], self.divide, self.assumed)
         if self.farthest is not None:
-            depth[depth == 0] = self.farthest
+            predicted = depth[: upper_rows(len(depth), self.crop_bottom)]
+            predicted[predicted == 0] = self.farthest
         return depth

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 
+from leadline.data.depth_resize import resized_depth
 from leadline.evaluation.edges import edge_score
-from leadline.evaluation.protocol import Protocol, resized_depth
+from leadline.evaluation.protocol import Protocol
 from leadline.evaluation.regions import occluded_in_right
 from leadline.geometry.depth import depth_to_disparity
 from leadline.metrics import region_abs_rel
@@ -50,7 +51,7 @@ def score_details(frames: Iterable[DetailedFrame], protocol: Protocol) -> Detail
     edges: list[float] = []
     for frame in frames:
         height, width = frame.truth.shape
-        dense = resized_depth(frame.prediction, height, width)
+        dense = resized_depth(frame.prediction, height, width, protocol.resize)
         scored = protocol.mask(frame.truth)
         clamped = dense.copy()
         clamped[scored] = protocol.clamp(dense[scored])

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
-EDGES = np.array([0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 40, 50, 60, 80, np.inf])
-"""Metres; rooms use the first half, roads the second."""
+EDGES = np.array([0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 40, 50, 60, 80, 100, 150, 200, 250, np.inf])
+"""Metres; rooms use the first half, roads the second, LiDAR of a long range the last."""
 
 
 @dataclass(frozen=True, slots=True)

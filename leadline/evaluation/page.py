@@ -7,6 +7,7 @@ from leadline.colour import DepthScale
 from leadline.evaluation.depth_folder import DepthFolder
 from leadline.evaluation.distance import DistanceBin
 from leadline.evaluation.guesses import ROW
+from leadline.evaluation.infinite import DEFINITION, InfiniteShares
 from leadline.evaluation.names import match_ids
 from leadline.evaluation.panels import Panel, depth_bar, error_bar
 from leadline.evaluation.results import Evaluation, ImageScore, counted
@@ -55,12 +56,16 @@ def evaluation_page(
 
 
 def evaluation_sections(evaluation: Evaluation) -> tuple[Section, ...]:
-    """What can be said without the depth maps: result, settings, spread over images, distance."""
+    """What can be said without the depth maps: result, settings, spread over images, distance, and
+    near-infinite pixels where they are known.
+    """
+    infinite = () if evaluation.infinite is None else (_infinite(evaluation.infinite),)
     return (
         Section("Result", (_verdict(evaluation), _means(evaluation))),
         Section("Settings", (Facts(evaluation.settings()),)),
         Section("Spread over images", _spread(evaluation)),
         Section("Error and distance", _distance(evaluation.by_distance)),
+        *infinite,
     )
 
 
@@ -105,6 +110,15 @@ def _distance(bins: Sequence[DistanceBin]) -> Sequence[Element]:
             dots_label="mean signed error: above 0 too far, below 0 too near",
         )
     ]
+
+
+def _infinite(shares: InfiniteShares) -> Section:
+    rows: list[list[Cell]] = [
+        [name, None if share is None else f"{share:.1%}"]
+        for name, share in shares.by_name().items()
+    ]
+    table = Table([Column("Pixels that show"), Column("Near-infinite")], rows, DEFINITION)
+    return Section("Holes of infinite depth", (table,))
 
 
 def _pictures(

@@ -18,10 +18,11 @@ from leadline.colour import (
     signed_colours,
     spread_points,
 )
+from leadline.data.depth_resize import resized_depth
 from leadline.data.image_files import image_size, read_picture
 from leadline.data.image_tensors import load_image
 from leadline.evaluation.names import match_ids, stem_to_id
-from leadline.evaluation.protocol import Protocol, resized_depth
+from leadline.evaluation.protocol import Protocol
 from leadline.report.elements import ColourBar, Figure, Gallery
 
 ERROR_LIMIT = 0.3  # relative; the accuracy a1 ends at 0.25 too far
@@ -52,7 +53,7 @@ class Panel:
     ) -> "Panel":
         """Resize and scale a prediction as it was scored; `scale` is what its alignment gave."""
         height, width = truth.shape
-        depth = resized_depth(prediction, height, width) * scale
+        depth = resized_depth(prediction, height, width, protocol.resize) * scale
         picture = read_photograph(photograph, height, width) if photograph else None
         return cls(heading, depth, truth, protocol.mask(truth), picture)
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float64
 
+from leadline.data.depth_resize import RESIZE_NEAREST, resized_depth
 from leadline.evaluation.alignment import Alignment, median_ratio
-from leadline.evaluation.protocol import RESIZE_NEAREST, Protocol, resized_depth
+from leadline.evaluation.protocol import Protocol
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def scored_pixels(
     if not mask.any():
         return None
     height, width = truth.shape
-    p = resized_depth(prediction, height, width)[mask]
+    p = resized_depth(prediction, height, width, protocol.resize)[mask]
     g = truth[mask].astype(np.float64)
     clamped = protocol.clamp(p * alignment.scale(lambda: median_ratio(p, g)))
     if not np.isfinite(clamped).all():

@@ -32,12 +32,13 @@ def open_predictions(
     if found is None:
         return DepthFolder.open(folder, divide), None
     home, record = found
+    crop_bottom = record.settings.crop_bottom
     if home != folder:
-        return _own(folder, divide), record.settings
+        return _own(folder, divide, crop_bottom), record.settings
     kinds: list[DepthFolder] = []
     for kind in DEPTH_OUTPUTS:
         with suppress(FileNotFoundError):
-            kinds.append(_own(folder / kind, divide))
+            kinds.append(_own(folder / kind, divide, crop_bottom))
     if not kinds:
         raise FileNotFoundError(
             f"expected predicted depth in {folder}, got none; give `leadline predict` again, with "
@@ -46,11 +47,12 @@ def open_predictions(
     return max(kinds, key=lambda depths: len(depths.files)), record.settings
 
 
-def _own(folder: Path, divide: float | None) -> DepthFolder:
+def _own(folder: Path, divide: float | None, crop_bottom: float) -> DepthFolder:
     """One kind of output of ours."""
     own_divide = {str(kind): value for kind, value in DIVIDE.items()}.get(folder.resolve().name)
     farthest = None if own_divide is None else MOST_STEPS / own_divide
-    return replace(DepthFolder.open(folder, divide), farthest=farthest)
+    depths = DepthFolder.open(folder, divide)
+    return replace(depths, farthest=farthest, crop_bottom=crop_bottom)
 
 
 def open_truth(folder: Path, divide: float | None = None) -> DepthFolder:

@@ -2,22 +2,25 @@
 
 A protocol also names the truth it is defined on: the `eigen` ones LiDAR sweeps, read with their
 historical rounding and forward distance, as their crops keep theirs; `improved` KITTI's accumulated
-maps. `dense` is for exact truth: every pixel up to 80 m. See `Source.true_depth`.
+maps. See `Source.true_depth`. `dense` is for exact truth: every pixel up to 80 m. `packnet` and
+`ddad` bring predictions to the size of the truth as [packnet] does, `ddad_nearest` as DDAD's own
+challenge; `ddad_250` goes as far as the LiDAR does [slowtv]. `cityscapes` is that of [manydepth].
+
+Departure: [packnet] clamps predictions to 0 m at least, which has no logarithm; here to 1 mm, as
+all others.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Float64
+from jaxtyping import Bool, Float
 
+from leadline.data.depth_resize import Resize
 from leadline.data.sources.base import WantedTruth
-from leadline.data.sparse import resize_nearest
-from leadline.metrics.crop import EIGEN, GARG, Crop
+from leadline.metrics.crop import CITYSCAPES, EIGEN, GARG, Crop
 
 METRES_NEAREST = 1e-3  # the classic lower bound of truth and prediction alike
-RESIZE_NEAREST = 1e-6  # metres; keeps the inverse of a missing prediction (0) finite
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,11 @@ class Protocol:
     """Predictions are clamped to it, metres, and to no less than a millimetre."""
     truth: WantedTruth = "any"
     """What is looked for in a data set; depth maps in a folder are taken as they are."""
+    resize: Resize = "inverse_depth"
+    """How a prediction is brought to the size of the truth."""
+    crop_bottom: float | None = None
+    """Share of each picture's height, at its bottom, that a model is not shown; `None` leaves it to
+    the model. Nothing is predicted there."""
 
     def mask(self, truth: Float[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
         """The pixels of the truth (0 = none) that are scored."""
@@ -62,10 +70,21 @@ class Protocol:
         truth = f"truth {self.minimum:g} to {self.cap:g} m" if self.cap else "all valid truth"
         limit = f"..{self.prediction_cap:g} m" if self.prediction_cap else " m or more"
         clamp = f"predictions clamped to {METRES_NEAREST:g}{limit}"
-        return f"{self.name}: {crop}, {truth}, {clamp}"
+        parts = [f"{self.name}: {crop}, {truth}, {clamp}", *_RESIZE_WORDS[self.resize]]
+        if self.crop_bottom:
+            parts.append(f"models see the upper {1 - self.crop_bottom:.0%} of a picture")
+        return ", ".join(parts)
 
 
+_RESIZE_WORDS: Mapping[Resize, tuple[str, ...]] = {
+    "inverse_depth": (),
+    "depth_aligned_corners": ("resized bilinearly as depth with aligned corners",),
+    "nearest": ("resized to the nearest pixel",),
+}
 _EIGEN_80 = Protocol("eigen", GARG, METRES_NEAREST, cap=80, prediction_cap=80, truth="eigen")
+
+_PACKNET = Protocol("packnet", None, 0, cap=80, prediction_cap=80, resize="depth_aligned_corners")
+_DDAD = replace(_PACKNET, name="ddad", cap=200, prediction_cap=200)
 
 PROTOCOLS: Mapping[str, Protocol] = {
     protocol.name: protocol
@@ -75,6 +94,14 @@ PROTOCOLS: Mapping[str, Protocol] = {
         replace(_EIGEN_80, name="eigen_own_crop", crop=EIGEN),
         Protocol("dense", None, METRES_NEAREST, cap=80, prediction_cap=80),
         Protocol("improved", None, 0, cap=None, prediction_cap=80, truth="improved"),
+        _PACKNET,
+        replace(_PACKNET, name="packnet_garg", crop=GARG),
+        _DDAD,
+        replace(_DDAD, name="ddad_250", minimum=METRES_NEAREST, cap=250, prediction_cap=250),
+        replace(_DDAD, name="ddad_nearest", resize="nearest"),
+        Protocol(
+            "cityscapes", CITYSCAPES, METRES_NEAREST, cap=80, prediction_cap=80, crop_bottom=0.25
+        ),
         Protocol("none", None, 0, cap=None, prediction_cap=None),
     )
 }
@@ -89,34 +116,3 @@ def named_protocol(name: str) -> Protocol:
     if name not in PROTOCOLS:
         raise ValueError(f"protocol: expected one of {', '.join(PROTOCOLS)}, got {name!r}")
     return PROTOCOLS[name]
-
-
-def resized_depth(
-    prediction: Float[np.ndarray, "_ _"], height: int, width: int
-) -> Float64[np.ndarray, "h w"]:
-    """A predicted depth at another size, interpolated bilinearly as inverse depth.
-
-    Half-pixel centres and no smoothing before shrinking: what OpenCV's bilinear resize does, and
-    with it every published figure of the classic protocol. Beside a missing pixel (0) nothing is
-    interpolated: there the pixel below the new one's centre is taken, present or missing.
-    """
-    depth = prediction.astype(np.float64)
-    if depth.shape == (height, width):
-        return depth
-    inverse_depth = 1 / np.maximum(depth, RESIZE_NEAREST)
-    resized = _bilinear(inverse_depth, height, width)
-    # An infinitely far pixel has the inverse depth 0, and is infinitely far again.
-    with np.errstate(divide="ignore"):
-        between = 1 / resized
-    missing = depth == 0
-    if not missing.any():
-        return between
-    beside_missing = _bilinear(missing.astype(np.float64), height, width) > 0
-    return np.where(beside_missing, resize_nearest(depth, (height, width)), between)
-
-
-def _bilinear(
-    values: Float64[np.ndarray, "_ _"], height: int, width: int
-) -> Float64[np.ndarray, "h w"]:
-    resized = cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(resized, dtype=np.float64)

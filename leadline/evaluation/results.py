@@ -10,6 +10,7 @@ import numpy as np
 
 from leadline.evaluation.alignment import Alignment
 from leadline.evaluation.distance import DistanceBin
+from leadline.evaluation.infinite import InfiniteShares
 from leadline.evaluation.protocol import Protocol
 from leadline.files import atomic_path
 from leadline.metrics import DepthMetrics, mean_metrics
@@ -53,6 +54,8 @@ class Evaluation:
     by_distance: tuple[DistanceBin, ...]
     farthest: float | None = None
     """Metres as which pixels beyond the format of the predictions' files are scored."""
+    infinite: InfiniteShares | None = None
+    """Near-infinite pixels by what they show; `None` where nothing says what they show."""
 
     @property
     def mean(self) -> DepthMetrics:
@@ -188,4 +191,5 @@ def _from_json(values: dict[str, Any]) -> Evaluation:
         guesses={name: DepthMetrics(**row) for name, row in values["guesses"].items()},
         by_distance=tuple(DistanceBin(**each) for each in values["by_distance"]),
         farthest=values.get("farthest"),
+        infinite=InfiniteShares(**values["infinite"]) if values.get("infinite") else None,
     )

@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from leadline.data.sources.detect import open_source
-from leadline.data.splits import read_split
+from leadline.data.splits import split_frames
 from leadline.evaluation.alignment import Alignment
 from leadline.evaluation.export import export_predictions
+from leadline.evaluation.infinite import infinite_shares
+from leadline.evaluation.movable import LabelsOf, mask_labels, world_labels
 from leadline.evaluation.page import evaluation_page
 from leadline.evaluation.panels import find_photographs
 from leadline.evaluation.predictions import open_predictions, open_truth
@@ -33,19 +36,24 @@ def evaluate_model(
     out: Path,
     *,
     split: Path | None = None,
+    source_settings: Sequence[str] = (),
     protocol: str = "eigen",
     alignment: str | None = None,
     flip: bool = False,
+    movable: Path | None = None,
     extra: Callable[[Path, Path], Sequence[Section]] = lambda predictions, truth: (),
     progress: Callable[[int, int], None] = lambda done, total: None,
     say: Callable[[str], None] = print,
 ) -> Evaluation:
     """Predict every frame with truth, then score the predictions and write the report.
 
-    The protocol chooses among the kinds of truth of a data set. What an earlier, interrupted call
+    `split` is a file of frames or the name of a list that the data set brings, `source_settings`
+    as `open_source` has them. The protocol chooses among the kinds of truth of a data set, and how
+    predictions are brought to its size. What an earlier, interrupted call
     predicted is kept. `extra` makes further sections of the report from the folders of predictions
     and truth. Without an `alignment`, a metric model is scored as it is and any other by the
-    median. `say` hears of frames that are left out.
+    median. `say` hears of frames that are left out. `movable` is a folder of masks of what can
+    move, for the share of it that is seen near infinity; a synthetic world has such labels itself.
 
     Raises:
         FileNotFoundError, ValueError: one line on what is missing or wrong.
@@ -53,9 +61,9 @@ def evaluate_model(
     # What can be wrong is looked at before hours of prediction.
     rules = named_protocol(protocol)
     Alignment.parse(alignment or "none")
-    model = DepthPredictor.load(model_folder, flip=flip)
-    source = open_source(data)
-    asked = None if split is None else read_split(split)
+    model = DepthPredictor.load(model_folder, flip=flip, crop_bottom=rules.crop_bottom)
+    source = open_source(data, source_settings)
+    asked = None if split is None else split_frames(source, split)
     frames = frames_with_truth(source, rules, asked)
     if asked is not None and len(frames) < len(asked):
         scored = set(frames)
@@ -64,7 +72,7 @@ def evaluate_model(
             f"{len(asked) - len(frames)} of {len(asked)} frames are left out, first {first}: "
             "no image or no such true depth"
         )
-    settings = prediction_settings(model, model_folder)
+    settings = prediction_settings(model, model_folder, resize=rules.resize)
     _begin(out, settings.name, data)
     export_predictions(model, settings, source, frames, out / PREDICTIONS, progress)
     export_truth(source, rules, frames, out / TRUTH)
@@ -75,6 +83,9 @@ def evaluate_model(
         alignment=alignment or ("none" if model.config.metric else "median"),
         only={str(frame) for frame in frames},
     )
+    ids = tuple(row.id for row in evaluation.rows)
+    labels = world_labels(source, frames) if movable is None else mask_labels(movable, ids)
+    evaluation = _with_infinite(evaluation, out / PREDICTIONS, out / TRUTH, labels)
     photographs = {str(frame): source.image_path(frame) for frame in frames}
     sections = extra(out / PREDICTIONS, out / TRUTH)
     _write(evaluation, out, out / PREDICTIONS, out / TRUTH, photographs, extra=sections)
@@ -91,8 +102,11 @@ def evaluate_folders(
     divide: float | None = None,
     truth_divide: float | None = None,
     photographs: Path | None = None,
+    movable: Path | None = None,
 ) -> Evaluation:
     """Score anyone's depth maps against anyone's truth, and write the report.
+
+    `movable` is as in `evaluate_model`.
 
     Raises:
         FileNotFoundError, ValueError: as `score_folders`.
@@ -107,8 +121,30 @@ def evaluate_folders(
     )
     ids = tuple(row.id for row in evaluation.rows)
     found = find_photographs(photographs, ids) if photographs is not None else {}
+    if movable is not None:
+        labels = mask_labels(movable, ids)
+        evaluation = _with_infinite(evaluation, predictions, truth, labels, divide, truth_divide)
     _write(evaluation, out, predictions, truth, found, divide, truth_divide)
     return evaluation
+
+
+def _with_infinite(
+    evaluation: Evaluation,
+    predictions: Path,
+    truth: Path,
+    labels: LabelsOf,
+    divide: float | None = None,
+    truth_divide: float | None = None,
+) -> Evaluation:
+    shares = infinite_shares(
+        open_predictions(predictions, divide)[0],
+        open_truth(truth, truth_divide),
+        [row.id for row in evaluation.rows],
+        labels,
+        evaluation.protocol,
+        evaluation.alignment,
+    )
+    return replace(evaluation, infinite=shares)
 
 
 def _begin(out: Path, model: str, data: Path) -> None:

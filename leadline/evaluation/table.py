@@ -4,6 +4,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from leadline.evaluation.infinite import TOO_FAR, InfiniteShares
 from leadline.evaluation.results import Evaluation
 from leadline.metrics import DepthMetrics
 
@@ -35,4 +36,16 @@ def evaluation_table(evaluation: Evaluation) -> Group:
     means = (evaluation.mean, *evaluation.guesses.values())
     for name in DepthMetrics.names():
         figures.add_row(HEADINGS[name], *(f"{getattr(mean, name):.4f}" for mean in means))
-    return Group(settings, figures)
+    tables = [settings, figures]
+    if evaluation.infinite is not None:
+        tables.append(_infinite_table(evaluation.infinite))
+    return Group(*tables)
+
+
+def _infinite_table(shares: InfiniteShares) -> Table:
+    table = Table(caption=f"seen {TOO_FAR:g} times too far, or farther", caption_justify="left")
+    table.add_column("pixels that show")
+    table.add_column("near-infinite ↓", justify="right", style="bold")
+    for name, share in shares.by_name().items():
+        table.add_row(name, "none there" if share is None else f"{share:.1%}")
+    return table

@@ -37,8 +37,8 @@ def frames_with_truth(
         )
     raise ValueError(
         f"expected true depth for some of {len(asked)} frames, found none: give a data set "
-        "with LiDAR (KITTI raw, or one by `leadline synthetic`), or depth maps of your own by "
-        "--predictions and --truth"
+        "with LiDAR (KITTI raw, DDAD, or one by `leadline synthetic`), or depth maps of your own "
+        "by --predictions and --truth"
     )
 
 

@@ -88,5 +88,6 @@ class ModelFolder(pl.Callback):
             focal=rig.focal,
             baseline=rig.baseline if STEREO in data.offsets else None,
             steps=trainer.global_step,
+            crop_bottom=data.crop_bottom,
             metrics=self._figures,
         )

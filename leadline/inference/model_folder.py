@@ -47,6 +47,8 @@ class ModelConfig:
     baseline: float | None = None
     """Metres between the cameras of the training rig (the median)."""
     steps: int = 0
+    crop_bottom: float = 0.0
+    """Share of each picture's height, at its bottom, that the network was not shown."""
     format: int = FORMAT
     metrics: Mapping[str, float] = field(default_factory=dict)
     """Of the last validation."""
@@ -86,6 +88,8 @@ def read_config(folder: Path) -> ModelConfig:
         newer = values["format"] > FORMAT
         if not newer and not _is_number(values["unit"]):
             raise TypeError(f"the unit {values['unit']!r} instead of a number of metres")
+        if not newer and not _is_number(values.get("crop_bottom", 0)):
+            raise TypeError(f"crop_bottom {values['crop_bottom']!r} instead of a share")
         config = None if newer else ModelConfig(**(values | {"size": tuple(values["size"])}))
     except (yaml.YAMLError, TypeError, KeyError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
@@ -207,6 +211,7 @@ def _card(config: ModelConfig, predictor: nn.Module) -> str:
         if config.metric
         else "arbitrary: right up to one unknown factor"
     )
+    seen = f", the upper {1 - config.crop_bottom:.0%} of pictures" if config.crop_bottom else ""
     figures = "\n".join(f"| {name} | {value:.4f} |" for name, value in config.metrics.items())
     table = f"\n| validation | |\n|---|---|\n{figures}\n" if figures else ""
     return f"""# {config.recipe or "A Leadline model"}
@@ -214,7 +219,7 @@ def _card(config: ModelConfig, predictor: nn.Module) -> str:
 - Recipe: `{config.recipe}`, {config.steps} steps
 - Data: {config.data or "not named"}
 - Network: `{config.predictor.get("class_path", "")}`, {parameters:,} parameters
-- Input: RGB, trained at {width}x{height}
+- Input: RGB, trained at {width}x{height}{seen}
 - Depth: {scale}
 - Metric: {"yes" if config.metric else "no"}; metres per network unit: {config.unit:g}
 - Rig: {"mono" if config.baseline is None else f"stereo, baseline {config.baseline:g} m"}

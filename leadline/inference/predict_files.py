@@ -12,6 +12,7 @@ from jaxtyping import Float32
 
 from leadline.colour import DepthScale, colour_depth
 from leadline.data.depth_files import write_depth
+from leadline.data.depth_resize import Resize
 from leadline.data.image_files import write_picture
 from leadline.data.prediction_record import DIVIDE, Output, PredictionSettings
 from leadline.files import remove_leftovers
@@ -92,9 +93,7 @@ def predict_photographs(
         if not all(folder.path(kind, result).exists() for kind in outputs)
     }
     summary = PredictionSummary(kept=len(photographs) - len(pending))
-    for path, depth in _predicted(
-        model, list(pending), batch_size, settings.upright, summary.failed
-    ):
+    for path, depth in _predicted(model, list(pending), batch_size, settings, summary.failed):
         if folder.colours is None and "colour" in outputs:
             folder.keep_colours(DepthScale.spanning(depth))
         for kind in outputs:
@@ -106,7 +105,10 @@ def predict_photographs(
 
 
 def prediction_settings(
-    model: DepthPredictor, model_folder: Path, upright: bool = False
+    model: DepthPredictor,
+    model_folder: Path,
+    upright: bool = False,
+    resize: Resize = "inverse_depth",
 ) -> PredictionSettings:
     """What a record says of predictions by `model`, which was loaded from `model_folder`."""
     return PredictionSettings(
@@ -116,6 +118,8 @@ def prediction_settings(
         size=model.size,
         flip=model.flip,
         upright=upright,
+        crop_bottom=model.crop_bottom,
+        resize=resize,
     )
 
 
@@ -134,19 +138,23 @@ def _predicted(
     model: DepthPredictor,
     paths: Sequence[Path],
     batch_size: int,
-    upright: bool,
+    settings: PredictionSettings,
     failed: dict[str, str],
 ) -> Iterator[tuple[Path, Float32[np.ndarray, "_ _"]]]:
     """Each readable photograph with its depth, the next batch being decoded meanwhile."""
     groups = [paths[i : i + batch_size] for i in range(0, len(paths), batch_size)]
     with ThreadPoolExecutor(batch_size) as pool:
         coming = deque(
-            [pool.submit(model.load_image, path, upright) for path in group] for group in groups[:1]
+            [pool.submit(model.load_image, path, settings.upright) for path in group]
+            for group in groups[:1]
         )
         for k, group in enumerate(groups):
             if k + 1 < len(groups):
                 coming.append(
-                    [pool.submit(model.load_image, path, upright) for path in groups[k + 1]]
+                    [
+                        pool.submit(model.load_image, path, settings.upright)
+                        for path in groups[k + 1]
+                    ]
                 )
             loaded = {}
             for path, future in zip(group, coming.popleft(), strict=True):
@@ -158,7 +166,7 @@ def _predicted(
                 continue
             inverse = model.inverse_depth(torch.stack([image for image, _ in loaded.values()]))
             for (path, (_, native)), one in zip(loaded.items(), inverse, strict=True):
-                yield path, to_native(one, native)
+                yield path, to_native(one, native, settings.crop_bottom, settings.resize)
 
 
 def _write(

@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float32, UInt8
 from torch import Tensor, nn
 
+from leadline.data.crop_bottom import check_crop_bottom, upper_rows
+from leadline.data.depth_resize import Resize, resized_depth
 from leadline.data.image_files import image_size
 from leadline.data.image_tensors import load_image
 from leadline.inference.flip import blend_flipped
@@ -27,9 +29,11 @@ class DepthPredictor:
         size: (h, w) that the network sees; by default that of its training.
         flip: blend each prediction with that of the mirrored picture [monodepth].
         device: where the network runs; by default a GPU if there is one.
+        crop_bottom: share of each picture's height, at its bottom, that the network is not shown
+            and where no depth is predicted; by default that of its training.
 
     Raises:
-        ValueError: an impossible size, or a device that is not there.
+        ValueError: an impossible size or share, or a device that is not there.
     """
 
     def __init__(
@@ -39,8 +43,11 @@ class DepthPredictor:
         size: tuple[int, int] | None = None,
         flip: bool = False,
         device: str | torch.device | None = None,
+        crop_bottom: float | None = None,
     ) -> None:
         self.config = config
+        self.crop_bottom = config.crop_bottom if crop_bottom is None else crop_bottom
+        check_crop_bottom(self.crop_bottom)
         self.size = config.size if size is None else size
         if min(self.size) < 1:
             raise ValueError(f"size: expected a positive height and width, got {self.size}")
@@ -55,6 +62,7 @@ class DepthPredictor:
         size: tuple[int, int] | None = None,
         flip: bool = False,
         device: str | torch.device | None = None,
+        crop_bottom: float | None = None,
     ) -> "DepthPredictor":
         """The model of a folder written by training.
 
@@ -63,17 +71,18 @@ class DepthPredictor:
             ValueError: it cannot be read, or is damaged.
         """
         predictor, config = load_predictor(Path(folder))
-        return cls(predictor, config, size, flip, device)
+        return cls(predictor, config, size, flip, device, crop_bottom)
 
     def __call__(self, path: str | Path) -> Float32[np.ndarray, "h w"]:
-        """Depth of the image at `path`, at its native size, turned upright as its camera noted.
+        """Depth of the image at `path`, at its native size, turned upright as its camera noted;
+        0 in the rows at the bottom that the network is not shown.
 
         Raises:
             FileNotFoundError: there is no such file.
             ValueError: it is no image, or damaged.
         """
         image, native = self.load_image(Path(path), upright=True)
-        return to_native(self.inverse_depth(image[None])[0], native)
+        return to_native(self.inverse_depth(image[None])[0], native, self.crop_bottom)
 
     def load_image(
         self, path: Path, upright: bool
@@ -85,7 +94,7 @@ class DepthPredictor:
             FileNotFoundError, ValueError: as for a call.
         """
         native = image_size(path, upright)
-        return load_image(path, self.size, native, upright), native
+        return load_image(path, self.size, native, upright, self.crop_bottom), native
 
     @torch.inference_mode()
     def inverse_depth(self, images: UInt8[Tensor, "b 3 h w"]) -> list[Float32[np.ndarray, "h w"]]:
@@ -128,12 +137,21 @@ def _device(name: str | torch.device) -> torch.device:
 
 
 def to_native(
-    inverse_depth: Float32[np.ndarray, "_ _"], native: tuple[int, int]
+    inverse_depth: Float32[np.ndarray, "_ _"],
+    native: tuple[int, int],
+    crop_bottom: float = 0.0,
+    resize: Resize = "inverse_depth",
 ) -> Float32[np.ndarray, "h w"]:
-    """Depth at `native` size (h, w); what is interpolated is inverse depth, as in training."""
-    height, width = native
-    full = cv2.resize(inverse_depth, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(1 / full, dtype=np.float32)
+    """Depth at `native` size (h, w), 0 in the rows of the share `crop_bottom`; what is interpolated
+    is inverse depth, as in training, unless `resize` says otherwise.
+    """
+    rows, width = upper_rows(native[0], crop_bottom), native[1]
+    depth = np.zeros(native, np.float32)
+    if resize == "inverse_depth":
+        depth[:rows] = 1 / cv2.resize(inverse_depth, (width, rows), interpolation=cv2.INTER_LINEAR)
+    else:
+        depth[:rows] = resized_depth(1 / inverse_depth, rows, width, resize)
+    return depth
 
 
 def as_batch(images: Tensor, unit: float) -> Batch:

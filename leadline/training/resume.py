@@ -15,7 +15,7 @@ import lightning.pytorch as pl
 import torch
 
 from leadline.data.module import DepthData
-from leadline.data.splits import read_split
+from leadline.data.splits import split_frames
 from leadline.files import atomic_path
 from leadline.training.loop_state import Moment, moment_of, set_counters
 
@@ -207,7 +207,7 @@ def frames_of(data: DepthData) -> str:
     """
     source, digest = data.source, hashlib.sha256()
     for split, default in ((data.train_split, source.frames), (data.val_split, ())):
-        frames = default if split is None else read_split(split)
+        frames = default if split is None else split_frames(source, split)
         digest.update("\n".join(str(frame) for frame in frames if frame in source).encode())
         digest.update(b"\n\n")
     return digest.hexdigest()

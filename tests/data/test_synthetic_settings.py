@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 
 from leadline.data.synthetic import Role, WorldSettings
 from leadline.data.synthetic.seeds import Purpose, stream
+from leadline.data.synthetic.trajectory import Halt
 
 
 @pytest.mark.parametrize(
@@ -16,6 +18,8 @@ from leadline.data.synthetic.seeds import Purpose, stream
         ("baseline", 3.0, "baseline: .*got 3.0"),
         ("supersampling", 0, "supersampling: expected 1 to 8 .*got 0"),
         ("image_format", "tiff", "image_format: expected png or jpg, got 'tiff'"),
+        ("standing_frames", 1, "standing_frames: expected 0 .*from 2 on .*got 1"),
+        ("standing_frames", 15, "standing_frames: .*fit into 20 frames, got 15"),
     ],
 )
 def test_an_impossible_setting_is_named_with_its_range(
@@ -43,6 +47,33 @@ def test_held_out_styles_occur_in_training() -> None:
 
 def test_some_drives_have_a_vehicle_at_our_speed_and_some_do_not() -> None:
     assert {plan.lead_vehicle for plan in WorldSettings(drives=3).plans()} == {True, False}
+
+
+def test_a_world_may_have_a_vehicle_at_our_speed_in_every_drive_and_stop_in_some() -> None:
+    settings = WorldSettings(drives=14, frames=14, lead_in_every_drive=True, standing_frames=8)
+    plans = settings.plans()
+    assert all(plan.lead_vehicle for plan in plans)
+    stopping = [plan for plan in plans if plan.standing is not None]
+    assert len(stopping) == 6
+    assert all(plan.roles == (Role.TRAIN,) and plan.standing == (3, 10) for plan in stopping)
+
+
+def test_worlds_older_than_a_setting_are_still_described_as_they_were() -> None:
+    described = WorldSettings().as_json()
+    assert not {"lead_in_every_drive", "standing_frames"} & described.keys()
+    assert WorldSettings(standing_frames=4).as_json() == described | {"standing_frames": 4}
+    assert all(plan.standing is None for plan in WorldSettings(drives=8).plans())
+
+
+def test_a_halt_stands_still_and_loses_no_time_at_its_ends() -> None:
+    halt = Halt(0.5, 1.2)
+    times = np.linspace(0, 2, 2001)
+    driven = np.array([halt.driven(time) for time in times])
+    rate = np.diff(driven) / np.diff(times)
+    assert np.allclose(rate[times[1:] <= 0.3], 1)
+    assert (driven[(times >= 0.5) & (times <= 1.2)] == halt.driven(0.5)).all()
+    assert np.allclose(rate[times[:-1] >= 1.4], 1)
+    assert np.abs(np.diff(rate)).max() < 0.01
 
 
 def test_streams_differ_by_seed_purpose_and_counter() -> None:

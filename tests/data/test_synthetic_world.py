@@ -21,6 +21,7 @@ from leadline.data.synthetic.drive import Drive, make_drive
 from leadline.data.synthetic.kitti_writer import frame_paths
 from leadline.data.synthetic.oxts import EARTH_RADIUS, ORIGIN, position_to_degrees
 from leadline.data.synthetic.start import errors_of_guessing
+from leadline.data.synthetic.trajectory import frame_time
 
 TINY = WorldSettings(drives=2, frames=2, size=(128, 40), seed=3, supersampling=1)
 PERFECT = WorldSettings(drives=2, frames=8, size=(128, 40), seed=0, perfect_sensor=True)
@@ -290,6 +291,32 @@ def test_the_vehicle_ahead_keeps_its_place_in_the_image_and_others_do_not(
     assert travelled > 3
     for view in frames:
         assert (view.kind[view.instance == lead] == Kind.MOVING_VEHICLE).all()
+
+
+def test_a_drive_that_stops_stands_with_the_car_ahead_while_others_go_on() -> None:
+    settings = replace(TINY, frames=12, standing_frames=4, lead_in_every_drive=True)
+    (plan,) = (plan for plan in settings.plans() if plan.standing is not None)
+    first, last = plan.standing or (0, 0)
+    drive = make_drive(settings, plan)
+    poses = [drive.motion.camera_to_world(2, number) for number in range(settings.frames)]
+    still = [bool((a == b).all()) for a, b in itertools.pairwise(poses)]
+    assert still == [first <= number < last for number in range(settings.frames - 1)]
+    trajectory = drive.motion.trajectory
+    assert np.abs(trajectory.velocity(frame_time(first + 1))).max() == 0
+    lead, *others = drive.fleet
+    begin, end = frame_time(first), frame_time(last)
+    assert abs(lead.s_at(end) - lead.s_at(begin)) < 0.1
+    assert all(car.s_at(end) < car.s_at(begin) - 1 for car in others)
+    # Before it brakes the drive is the one without a stop.
+    going = make_drive(replace(settings, standing_frames=0), replace(plan, standing=None))
+    assert (going.motion.camera_to_world(2, 1) == poses[1]).all()
+    assert not (going.motion.camera_to_world(2, last) == poses[last]).all()
+
+
+def test_a_world_that_stops_is_told_from_one_that_does_not(world: Path) -> None:
+    settings = replace(TINY, lead_in_every_drive=True)
+    with pytest.raises(ValueError, match="lead_in_every_drive False there, True here"):
+        generate(world, settings)
 
 
 def test_a_drive_shows_much_and_is_hard_to_guess(perfect: Drive) -> None:

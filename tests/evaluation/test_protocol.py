@@ -1,11 +1,8 @@
-import cv2
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from leadline.evaluation.protocol import PROTOCOLS, named_protocol, resized_depth
-from leadline.metrics.crop import EIGEN, GARG
+from leadline.evaluation.protocol import PROTOCOLS, named_protocol
+from leadline.metrics.crop import CITYSCAPES, EIGEN, GARG
 
 # Height, width: the five sizes of KITTI raw, with the bounds that published code arrives at.
 GARG_BOUNDS = {
@@ -33,6 +30,11 @@ def test_eigen_crop_of_every_kitti_size(size):
     assert bottom == 91351351 * size[0] // 10**8
 
 
+def test_cityscapes_crop_at_its_native_size_and_at_half_of_it():
+    assert CITYSCAPES.bounds(1024, 2048) == (256, 768, 192, 1856)
+    assert CITYSCAPES.bounds(512, 1024) == (128, 384, 96, 928)
+
+
 def slow_mask(truth, minimum, cap, bounds):
     scored = np.zeros(truth.shape, dtype=bool)
     for y, x in np.ndindex(truth.shape):
@@ -50,11 +52,18 @@ def slow_mask(truth, minimum, cap, bounds):
         ("dense", None, 1e-3, 80, 80),
         ("improved", None, 0, None, 80),
         ("none", None, 0, None, None),
+        ("packnet", None, 0, 80, 80),
+        ("packnet_garg", GARG, 0, 80, 80),
+        ("ddad", None, 0, 200, 200),
+        ("ddad_nearest", None, 0, 200, 200),
+        ("ddad_250", None, 1e-3, 250, 250),
+        ("cityscapes", CITYSCAPES, 1e-3, 80, 80),
     ],
 )
 def test_masks_and_clamps(name, crop, minimum, cap, prediction_cap):
-    truth = np.random.default_rng(0).choice([0, 5e-4, 1e-3, 3, 49, 50, 79.9, 80, 200], (60, 80))
-    bounds = crop.bounds(60, 80) if crop else None
+    depths = [0, 5e-4, 1e-3, 3, 49, 50, 79.9, 80, 199.9, 200, 249, 250]
+    truth = np.random.default_rng(0).choice(depths, (64, 80))
+    bounds = crop.bounds(64, 80) if crop else None
     protocol = named_protocol(name)
     assert (protocol.mask(truth) == slow_mask(truth, minimum, cap, bounds)).all()
     clamped = protocol.clamp(np.array([0.0, 1e-4, 2.0, 1e4]))
@@ -72,6 +81,14 @@ def test_protocols_describe_themselves():
     assert named_protocol("none").describe() == (
         "none: no crop, all valid truth, predictions clamped to 0.001 m or more"
     )
+    assert named_protocol("ddad").describe() == (
+        "ddad: no crop, truth 0 to 200 m, predictions clamped to 0.001..200 m, resized bilinearly "
+        "as depth with aligned corners"
+    )
+    assert named_protocol("cityscapes").describe() == (
+        "cityscapes: Cityscapes crop, truth 0.001 to 80 m, predictions clamped to 0.001..80 m, "
+        "models see the upper 75% of a picture"
+    )
 
 
 def test_an_unknown_protocol_names_the_known_ones():
@@ -79,88 +96,16 @@ def test_an_unknown_protocol_names_the_known_ones():
         named_protocol("kitti")
 
 
-def slow_bilinear(image, height, width):
-    """Half-pixel centres, borders repeated, one pixel at a time."""
-    out = np.zeros((height, width))
-    for y, x in np.ndindex(out.shape):
-        v = (y + 0.5) * image.shape[0] / height - 0.5
-        u = (x + 0.5) * image.shape[1] / width - 0.5
-        y0, x0 = int(np.floor(v)), int(np.floor(u))
-        for row, wy in ((y0, 1 - (v - y0)), (y0 + 1, v - y0)):
-            for column, wx in ((x0, 1 - (u - x0)), (x0 + 1, u - x0)):
-                r = min(max(row, 0), image.shape[0] - 1)
-                c = min(max(column, 0), image.shape[1] - 1)
-                out[y, x] += wy * wx * image[r, c]
-    return out
-
-
-@given(st.integers(2, 7), st.integers(2, 7), st.integers(1, 12), st.integers(1, 12))
-def test_depth_is_resized_as_inverse_depth(h, w, height, width):
-    depth = np.random.default_rng(h * w).uniform(1, 50, (h, w))
-    expected = 1 / slow_bilinear(1 / depth, height, width)
-    assert resized_depth(depth, height, width) == pytest.approx(expected, rel=1e-5)
-
-
-def test_resizing_is_not_a_resize_of_depth():
-    depth = np.array([[2.0, 50.0]])
-    as_depth = cv2.resize(depth, (4, 1))
-    assert np.abs(resized_depth(depth, 1, 4) - as_depth).max() > 1
-
-
-def test_depth_of_the_right_size_is_left_alone():
-    depth = np.array([[0.0, np.inf, 3.0]])
-    assert (resized_depth(depth, 1, 3) == depth).all()
-
-
-def slow_resize_with_holes(depth, height, width):
-    """Bilinear in inverse depth where no pixel that has a share is missing, else the nearest."""
-    out = np.zeros((height, width))
-    dense = 1 / slow_bilinear(1 / np.where(depth > 0, depth, 1), height, width)
-    holes = slow_bilinear((depth == 0).astype(float), height, width)
-    for y, x in np.ndindex(out.shape):
-        row = int((y + 0.5) * depth.shape[0] / height)
-        column = int((x + 0.5) * depth.shape[1] / width)
-        out[y, x] = depth[row, column] if holes[y, x] > 1e-9 else dense[y, x]
-    return out
-
-
-@given(
-    st.integers(2, 7), st.integers(2, 7), st.integers(1, 12), st.integers(1, 12), st.integers(0, 9)
-)
-def test_missing_pixels_do_not_bleed_into_their_neighbours(h, w, height, width, seed):
-    rng = np.random.default_rng(seed)
-    depth = rng.uniform(1, 50, (h, w)) * (rng.random((h, w)) < 0.7)
-    found = resized_depth(depth, height, width)
-    assert found == pytest.approx(slow_resize_with_holes(depth, height, width), rel=1e-5)
-    present = depth[depth > 0]
-    if present.size:
-        kept = found[found > 0]
-        assert (kept >= present.min() * (1 - 1e-9)).all()
-        assert (kept <= present.max() * (1 + 1e-9)).all()
-
-
-def test_one_missing_pixel_stays_one():
-    depth = np.full((8, 8), 10.0)
-    depth[4, 4] = 0
-    found = resized_depth(depth, 32, 32)
-    assert (found == 0).sum() == 16
-    assert found[found > 0] == pytest.approx(10)
-
-
-def test_dense_predictions_are_resized_as_ever():
-    depth = np.random.default_rng(3).uniform(1, 50, (19, 31))
-    expected = 1 / cv2.resize(1 / depth, (124, 37), interpolation=cv2.INTER_LINEAR)
-    assert (resized_depth(depth, 37, 124) == expected).all()
-
-
 def test_every_protocol_names_its_truth():
     wanted = {name: protocol.truth for name, protocol in PROTOCOLS.items()}
     eigen = dict.fromkeys(("eigen", "eigen_50", "eigen_own_crop"), "eigen")
-    assert wanted == eigen | {"improved": "improved", "dense": "any", "none": "any"}
+    others = dict.fromkeys(PROTOCOLS.keys() - eigen.keys(), "any")
+    assert wanted == others | eigen | {"improved": "improved"}
 
 
-def test_infinitely_far_and_missing_survive_a_resize():
-    far = resized_depth(np.full((2, 2), np.inf), 3, 3)
-    assert np.isinf(far).all()
-    missing = resized_depth(np.zeros((2, 2)), 3, 3)
-    assert (missing <= 1e-6).all()
+def test_only_protocols_after_packnet_resize_otherwise():
+    resizes = {name: p.resize for name, p in PROTOCOLS.items() if p.resize != "inverse_depth"}
+    corners = dict.fromkeys(
+        ("packnet", "packnet_garg", "ddad", "ddad_250"), "depth_aligned_corners"
+    )
+    assert resizes == corners | {"ddad_nearest": "nearest"}

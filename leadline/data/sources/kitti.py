@@ -1,6 +1,6 @@
 """KITTI raw, whole or in part: `date/drive/image_02/data/0000000000.png` and what stands beside."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -26,13 +26,13 @@ from leadline.data.sources.kitti_calibration import (
     read_rig,
 )
 from leadline.data.sources.kitti_motion import DriveMotion
+from leadline.data.sources.lacking import lacking
 from leadline.data.velodyne import camera_depth, eigen_depth, read_points
 
 Truth = Literal["first", "velodyne", "projected", "improved", "exact"]
 """Where true depth comes from: the exact depth of a synthetic world, LiDAR sweeps, LiDAR already
 projected, the accumulated truth of the depth benchmark, or the first of these that is there."""
 
-_NAMES_SHOWN = 3
 IMAGE_FOLDERS = tuple(f"image_{number}" for number in COLOUR_CAMERAS)
 _TRUTH_PATHS = {
     "exact": "proj_depth/exact/{camera}/{index:010d}.npz",
@@ -115,13 +115,7 @@ class KittiRaw(Source):
             (f"LiDAR sweeps without usable {LIDAR_FILE}: not read", self._lacks_lidar_pose),
             ("one camera only: no stereo", self._lacks_pair),
         )
-        lacking = [(text, [drive for drive in drives if is_so(drive)]) for text, is_so in checks]
-        lines = [
-            f"{text} in {len(names)} of {len(drives)} drives ({_shortened(names)})"
-            for text, names in lacking
-            if names
-        ]
-        return (*lines, *self._damaged)
+        return (*lacking(checks, drives, "drives"), *self._damaged)
 
     def target_to_source(
         self, target: FrameId, source: FrameId
@@ -269,9 +263,3 @@ def _folders(parent: Path) -> list[Path]:
 
 def _date(sequence: str) -> str:
     return sequence.split("/")[0]
-
-
-def _shortened(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_NAMES_SHOWN])
-    rest = len(names) - _NAMES_SHOWN
-    return f"{shown} and {rest} more" if rest > 0 else shown

@@ -29,7 +29,7 @@ from leadline.data.synthetic.traffic import (
     park_vehicles,
     vehicles_at,
 )
-from leadline.data.synthetic.trajectory import Trajectory, frame_time, largest_travel
+from leadline.data.synthetic.trajectory import Halt, Trajectory, frame_time, largest_travel
 from leadline.data.synthetic.vegetation import Nursery
 
 ROAD_BEHIND = 40.0
@@ -122,7 +122,8 @@ def make_drive(settings: WorldSettings, plan: DrivePlan) -> Drive:
     rig = make_rig(settings, stream(settings.seed, Purpose.RIG, plan.index // DRIVES_PER_DATE))
 
     def motion_from(start: float) -> Motion:
-        way = Trajectory(roads, terrain, numbers, random(Purpose.MOTION), start)
+        halt = None if plan.standing is None else Halt(*map(frame_time, plan.standing))
+        way = Trajectory(roads, terrain, numbers, random(Purpose.MOTION), start, halt)
         return Motion(rig, way)
 
     motion = motion_from(

@@ -20,7 +20,12 @@ from leadline.data.synthetic.kitti_writer import (
 )
 from leadline.data.synthetic.rig import make_rig
 from leadline.data.synthetic.seeds import Purpose, stream
-from leadline.data.synthetic.settings import DRIVES_PER_DATE, DrivePlan, WorldSettings
+from leadline.data.synthetic.settings import (
+    DRIVES_PER_DATE,
+    SILENT_SETTINGS,
+    DrivePlan,
+    WorldSettings,
+)
 from leadline.files import atomic_path, remove_leftovers
 from leadline.workers import available_cores, in_processes
 
@@ -141,7 +146,7 @@ def _read_description(path: Path) -> dict[str, Any]:
 
 
 def _difference(found: dict[str, Any], wanted: dict[str, Any]) -> str:
-    there, here = found.get("settings", {}), wanted["settings"]
+    there, here = (SILENT_SETTINGS | world.get("settings", {}) for world in (found, wanted))
     changed = [
         f"{key} {there.get(key)} there, {here[key]} here"
         for key in here
@@ -163,6 +168,7 @@ def _description(settings: WorldSettings) -> dict[str, Any]:
                 "style": str(plan.style),
                 "lead_vehicle": plan.lead_vehicle,
                 "frames": settings.frames,
+                **({} if plan.standing is None else {"standing": list(plan.standing)}),
             }
             for plan in settings.plans()
         ],

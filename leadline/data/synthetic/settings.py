@@ -17,6 +17,13 @@ DRIVES_PER_DATE = 2
 FEWEST_DRIVES_FOR_TWO_HELD_OUT = 5
 FRAMES_PER_SECOND = 10
 """As KITTI raw."""
+BRAKING_FRAMES = 2
+"""From full speed to rest, and back: no car can, but a drive of a second or two has no time."""
+FEWEST_STANDING = 2
+"""Between two frames the camera stands; at one it would only turn from braking to starting."""
+SILENT_SETTINGS: dict[str, Any] = {"lead_in_every_drive": False, "standing_frames": 0}
+"""Later settings and the values at which a world's description does not name them: worlds that are
+older than these settings are still themselves."""
 
 
 class Style(StrEnum):
@@ -45,6 +52,8 @@ class DrivePlan:
     style: Style
     lead_vehicle: bool
     """Whether a car ahead keeps the ego speed: it never moves in the image."""
+    standing: tuple[int, int] | None = None
+    """First and last of the frames at which the ego stands, or None where it never does."""
 
     @property
     def name(self) -> str:
@@ -64,6 +73,9 @@ class WorldSettings:
     `frames` counts the stereo pairs of each drive, 10 per second; `size` is (width, height);
     `baseline` is in metres; `supersampling` n spends n x n rays on the colour of a pixel.
     `perfect_sensor` turns off noise, vignetting and every difference or drift of exposure.
+    `lead_in_every_drive` puts a car that keeps the ego speed ahead of the ego in all drives, not in
+    every other one. In every other training drive the ego, and the car ahead of it, stand for so
+    many frames in the middle as `standing_frames` says, while oncoming traffic goes on.
 
     Raises:
         ValueError: a setting is impossible; the message names it, its value and its range.
@@ -78,6 +90,8 @@ class WorldSettings:
     image_format: str = "png"
     velodyne: bool = True
     perfect_sensor: bool = False
+    lead_in_every_drive: bool = False
+    standing_frames: int = 0
 
     def __post_init__(self) -> None:
         if not 2 <= self.drives <= MOST_DRIVES:
@@ -109,6 +123,13 @@ class WorldSettings:
             )
         if self.image_format not in ("png", "jpg"):
             raise ValueError(f"image_format: expected png or jpg, got {self.image_format!r}")
+        most = self.frames - 2 * (BRAKING_FRAMES + 1)
+        if self.standing_frames and not FEWEST_STANDING <= self.standing_frames <= most:
+            raise ValueError(
+                f"standing_frames: expected 0 (none), or from {FEWEST_STANDING} on so many that "
+                f"braking, starting and a frame at either end fit into {self.frames} frames, got "
+                f"{self.standing_frames}; raise frames or lower it"
+            )
 
     def plans(self) -> tuple[DrivePlan, ...]:
         """The drives in order. The last is held out for the test; with five or more drives the
@@ -133,12 +154,21 @@ class WorldSettings:
             date=_date(index // DRIVES_PER_DATE),
             roles=roles,
             style=styles[from_end % len(styles)],
-            lead_vehicle=from_end % 2 == 0,
+            lead_vehicle=self.lead_in_every_drive or from_end % 2 == 0,
+            standing=self._standing() if from_end % 2 == 1 and Role.TRAIN in roles else None,
         )
 
+    def _standing(self) -> tuple[int, int] | None:
+        if not self.standing_frames:
+            return None
+        first = (self.frames - self.standing_frames) // 2
+        return first, first + self.standing_frames - 1
+
     def as_json(self) -> dict[str, Any]:
-        """The settings as JSON knows them."""
-        return {**asdict(self), "size": list(self.size)}
+        """The settings as JSON knows them, without `SILENT_SETTINGS` at their silent values."""
+        values = {**asdict(self), "size": list(self.size)}
+        silent = [name for name, value in SILENT_SETTINGS.items() if values[name] == value]
+        return {name: value for name, value in values.items() if name not in silent}
 
 
 def _date(number: int) -> str:

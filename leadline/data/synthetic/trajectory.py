@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from leadline.data.synthetic.rig import rotation
 from leadline.data.synthetic.road import Roads
-from leadline.data.synthetic.settings import FRAMES_PER_SECOND
+from leadline.data.synthetic.settings import BRAKING_FRAMES, FRAMES_PER_SECOND
 from leadline.data.synthetic.styles import StyleNumbers
 from leadline.data.synthetic.terrain import Terrain
 
@@ -50,12 +50,38 @@ class Swing:
         return float(self.amount * np.sin(2 * np.pi * time / self.period + self.phase))
 
 
+@dataclass(frozen=True)
+class Halt:
+    """A time at which the ego stands, from `begin` to `end` seconds, braking before and speeding up
+    after it at a steady rate.
+    """
+
+    begin: float
+    end: float
+
+    def driven(self, time: float) -> float:
+        """Seconds that a car without the halt would have needed for what is driven until `time`."""
+        braking = frame_time(BRAKING_FRAMES)
+        if time <= self.begin - braking:
+            return time
+        if time < self.begin:
+            return time - (time - (self.begin - braking)) ** 2 / (2 * braking)
+        if time <= self.end:
+            return self.begin - braking / 2
+        if time <= self.end + braking:
+            return self.begin - braking / 2 + (time - self.end) ** 2 / (2 * braking)
+        return time - (self.end - self.begin) - braking
+
+
 def _swing(amount: float, periods: tuple[float, float], random: np.random.Generator) -> Swing:
     return Swing(amount, random.uniform(*periods), random.uniform(0, 2 * np.pi))
 
 
 class Trajectory:
-    """The pose of the inertial unit, body x forward, y left, z up, as a function of time alone."""
+    """The pose of the inertial unit, body x forward, y left, z up, as a function of time alone.
+
+    During a `halt` nothing of it moves, the springs included.
+    """
 
     def __init__(
         self,
@@ -64,8 +90,10 @@ class Trajectory:
         numbers: StyleNumbers,
         random: np.random.Generator,
         start: float = 0.0,
+        halt: Halt | None = None,
     ) -> None:
         self._roads, self._terrain, self._start = roads, terrain, start
+        self._halt = halt
         self._speed = random.uniform(*numbers.speed)
         self._lane_middle = -numbers.lane / 2
         period = random.uniform(*SPEED_PERIOD)
@@ -81,17 +109,20 @@ class Trajectory:
 
     def s_at(self, time: float) -> float:
         """Metres along the main road; `start` at time 0."""
-        return self._start + self._speed * time + self._ahead.at(time) - self._ahead.at(0.0)
+        driven = self._driven(time)
+        return self._start + self._speed * driven + self._ahead.at(driven) - self._ahead.at(0.0)
 
     def imu_to_world(self, time: float) -> Float[np.ndarray, "4 4"]:
         """The pose at a time in seconds; the world is east, north, up."""
+        driven = self._driven(time)
         point, heading = self._roads.main.at(
-            np.array([self.s_at(time)]), self._lane_middle + self._aside.at(time)
+            np.array([self.s_at(time)]), self._lane_middle + self._aside.at(driven)
         )
         ground = self._terrain.resting(float(point[0, 0]), float(point[0, 1]), float(heading[0]))
         springs = np.eye(4)
-        springs[:3, :3] = rotation(self._lean.at(time), self._ride_pitch + self._nod.at(time), 0.0)
-        springs[2, 3] = self._ride_height + self._heave.at(time)
+        pitch = self._ride_pitch + self._nod.at(driven)
+        springs[:3, :3] = rotation(self._lean.at(driven), pitch, 0.0)
+        springs[2, 3] = self._ride_height + self._heave.at(driven)
         return ground @ springs
 
     def velocity(self, time: float) -> Float[np.ndarray, "3"]:
@@ -115,3 +146,6 @@ class Trajectory:
         turn = before.T @ self.imu_to_world(time + DIFFERENCE / 2)[:3, :3]
         skew = (turn - turn.T) / (2 * DIFFERENCE)
         return np.array([skew[2, 1], skew[0, 2], skew[1, 0]])
+
+    def _driven(self, time: float) -> float:
+        return time if self._halt is None else self._halt.driven(time)
