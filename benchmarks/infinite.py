@@ -1,0 +1,209 @@
+"""What helps against holes of infinite depth? Video, and what is said to cure it, in one world.
+
+In every drive of this world a car ahead keeps the camera's speed, and in half of the drives that
+are trained on the camera stands for 8 of 14 frames. `monodepth2_m` is trained there without
+auto-masking, with it, without it but on the frames at which the camera moved (`data.static: skip`),
+with both; and with auto-masking and what gives the scale besides: the velocity term, and stereo
+pairs. All are scored with each image's median, so that metric and other models compare.
+
+Fixed before the first run: the world, equal steps (48 an epoch for 10 epochs; with the filter 32
+for 15), the rate at which video learns in a small world (see `recipes.py`), what counts as
+near-infinite (`leadline.evaluation.infinite`), and the mark of a cure: the share of near-infinite
+pixels on things that move along at most five points above that on everything else. One seed by
+default: it shows what each does, and cannot tell a draw from a win. Runs resume; some 25 minutes by
+two processes.
+
+    python benchmarks/infinite.py --out runs/infinite --jobs 2
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from recipes import VIDEO_RATE
+from small_world import PROTOCOL, Row, Trial, conditions, guesses, prepare, run_all
+from velocity import RECIPE, UNMASKED, scratch_changes, with_velocity
+
+from leadline.colour import DepthScale, colour_depth, montage
+from leadline.data.image_files import read_picture, write_picture
+from leadline.data.sources.base import FrameId, Source
+from leadline.data.sources.detect import open_source
+from leadline.data.splits import read_split
+from leadline.data.synthetic.settings import WorldSettings
+from leadline.evaluation.alignment import Alignment
+from leadline.evaluation.infinite import DEFINITION
+from leadline.evaluation.movable import world_labels
+from leadline.evaluation.predictions import open_predictions
+from leadline.evaluation.results import Evaluation
+from leadline.evaluation.run import PREDICTIONS, RESULTS, evaluate_model
+
+WORLD = WorldSettings(
+    drives=14,
+    frames=14,
+    size=(320, 96),
+    seed=11,
+    velodyne=False,
+    lead_in_every_drive=True,
+    standing_frames=8,
+)
+EPOCHS, STEP_SIZE = 12, 10
+SKIPPING = 18, 15
+"""With a third of the frames left out: half as many epochs again are equally many steps."""
+NEVER = 10**6
+AUTOMASK = "auto-masking"
+
+
+def _settings(
+    unmasked: int = UNMASKED, epochs: tuple[int, int] = (EPOCHS, STEP_SIZE), *more: str
+) -> tuple[str, ...]:
+    """Of a run without auto-masking before a step."""
+    return (
+        *scratch_changes(*epochs, unmasked),
+        *more,
+    )
+
+
+CURES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "none": (RECIPE, _settings(NEVER)),
+    "static filter": (RECIPE, _settings(NEVER, SKIPPING, "--data.static=skip")),
+    AUTOMASK: (RECIPE, _settings()),
+    f"{AUTOMASK}, static filter": (RECIPE, _settings(UNMASKED, SKIPPING, "--data.static=skip")),
+    f"{AUTOMASK}, speed": ("velocity", _settings()),
+    f"{AUTOMASK}, stereo": (
+        RECIPE,
+        _settings(UNMASKED, (EPOCHS, STEP_SIZE), "--data.frames=[0,-1,1,stereo]"),
+    ),
+}
+"""Recipe and settings by what is done; `velocity` is the recipe with the velocity term."""
+MARK = 0.05
+SHARES = ("moving_along", "movable", "elsewhere")
+MEDIANS = "evaluation_median"
+TABLE = Path(__file__).with_name("infinite.md")
+PICTURE = Path(__file__).resolve().parents[1] / "docs" / "images" / "infinite.png"
+COLUMNS, CELL_WIDTH = 4, 280
+"""Small enough for a repository."""
+
+
+def trials(out: Path, seeds: Sequence[int]) -> list[Trial]:
+    recipe_of = {"velocity": with_velocity(RECIPE, out)}
+    return [
+        Trial(name, recipe_of.get(recipe, recipe), seed, VIDEO_RATE, changes=changes)
+        for seed in seeds
+        for name, (recipe, changes) in CURES.items()
+    ]
+
+
+def scored_by_medians(trial: Trial, out: Path) -> Row:
+    """Figures of a finished run, whatever its own scale."""
+    run = out / trial.folder
+    evaluation = evaluate_model(
+        run / "model",
+        out / "world",
+        run / MEDIANS,
+        split=out / "test.txt",
+        protocol=PROTOCOL,
+        alignment="median",
+    )
+    if evaluation.infinite is None:
+        raise ValueError(f"expected labels of what moves in {out / 'world'}, found none")
+    return {
+        "style": trial.name,
+        "seed": trial.seed,
+        "abs_rel": evaluation.mean.abs_rel,
+        "a1": evaluation.mean.a1,
+        **asdict(evaluation.infinite),
+    }
+
+
+def table(rows: list[Row], no_picture: dict[str, float], seeds: Sequence[int]) -> str:
+    lines = [
+        "# What helps against holes of infinite depth?",
+        "",
+        f"{conditions(VIDEO_RATE, WORLD)} A car ahead at the camera's speed in every drive; in "
+        f"half of those trained on the camera stands for {WORLD.standing_frames} frames. "
+        f"`{RECIPE}` as in velocity.md, but {EPOCHS} epochs and the rate divided by ten after "
+        f"epoch {STEP_SIZE}; with the static filter half as many again, equally many steps. Every "
+        f"image scaled by its median. Seeds {list(seeds)}.",
+        "",
+        f"Near-infinite: {DEFINITION[0].lower()}{DEFINITION[1:]}",
+        "",
+        "| cure | Abs Rel | a1 | near-infinite, moving along | all that can move | all else | "
+        "cured |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name in CURES:
+        own = [row for row in rows if row["style"] == name]
+        figures = [spread([row[key] for row in own], "{:.3f}") for key in ("abs_rel", "a1")]
+        shares = [spread([row[key] for row in own], "{:.1%}") for key in SHARES]
+        cured = sum(row["moving_along"] - row["elsewhere"] <= MARK for row in own)
+        cells = [*figures, *shares, f"{cured} of {len(own)}"]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    lines += [
+        f"| {name} (no picture) | {value:.3f} | | | | | |" for name, value in no_picture.items()
+    ]
+    lines += [
+        "",
+        f"Cured: the share on things that move along is at most {MARK:.0%} of pixels above that on "
+        "all else (fixed before the first run).",
+        "",
+        f"![A street with a car ahead, its true depth, and the depth of each](../docs/images/"
+        f"{PICTURE.name})",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def spread(values: Sequence[float], form: str) -> str:
+    """The mean, with the standard deviation where there are several."""
+    mean = form.format(np.mean(values))
+    return mean if len(values) == 1 else f"{mean} ± {form.format(np.std(values, ddof=1))}"
+
+
+def picture(shown: Sequence[Trial], out: Path, path: Path) -> None:
+    """Photograph, truth and every depth, of the test frame in which most moves along."""
+    source = open_source(out / "world")
+    frame = most_moving_along(source, read_split(out / "test.txt"))
+    truth, scale = source.true_depth(frame), DepthScale(3, 80)
+    assert truth is not None
+    cells = [read_picture(source.image_path(frame)), colour_depth(truth, scale)]
+    captions = ["a car ahead at our speed", "true depth"]
+    for trial in shown:
+        folder = out / trial.folder / MEDIANS
+        rows = Evaluation.load(folder / RESULTS).rows
+        ratio = next(row.ratio for row in rows if row.id == str(frame)) or 1.0
+        depth = open_predictions(folder / PREDICTIONS)[0].read(str(frame))
+        cells.append(colour_depth(depth * ratio, scale))
+        captions.append(trial.name if trial.name != "none" else "no cure")
+    write_picture(path, montage(cells, captions, COLUMNS, CELL_WIDTH))
+
+
+def most_moving_along(source: Source, frames: Sequence[FrameId]) -> FrameId:
+    labels_of = world_labels(source, frames)
+
+    def pixels(frame: FrameId) -> int:
+        labels = labels_of(str(frame))
+        along = None if labels is None else labels.moving_along
+        return 0 if along is None else int(along.sum())
+
+    return max(frames, key=pixels)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--jobs", type=int, default=2, help="runs side by side, one thread each")
+    parser.add_argument("--seeds", type=int, default=1, help="how many of each, from 0 on")
+    options = parser.parse_args()
+    out, seeds = options.out, range(options.seeds)
+    prepare(out, hints={}, settings=WORLD)
+    every = trials(out, seeds)
+    run_all(every, out, options.jobs)
+    rows = [scored_by_medians(trial, out) for trial in every]
+    TABLE.write_text(table(rows, guesses(out, Alignment("median")), seeds))
+    picture([trial for trial in every if trial.seed == 0], out, PICTURE)
+    print(TABLE.read_text())
+
+
+if __name__ == "__main__":
+    main()

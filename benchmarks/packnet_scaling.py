@@ -1,0 +1,161 @@
+"""Does PackNet gain more than a ResNet from more weights and more pixels? [packnet] says so.
+
+Narrow PackNets (the published form at a quarter and at half of its widths; the full one does not
+train on two cores) against ResNet-18 at half width and whole, at two resolutions: eight runs of
+`depth_hints_s` in the world of `styles.py`, in which nothing but the network differs. Learning from
+pairs, where the paper learns from video: in so few steps what a pose network happens to learn would
+decide. Equal steps, rate, first depths and range. The quarter PackNet and the half ResNet have
+equally many weights. Runs resume.
+
+    python benchmarks/packnet_scaling.py --out runs/styles --jobs 2
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import torch
+from small_world import (
+    BATCH,
+    INITIAL_DEPTH,
+    Row,
+    Trial,
+    conditions,
+    guesses,
+    prepare,
+    run_all,
+)
+
+from leadline.networks.backbone import Backbone
+from leadline.networks.depth import DepthModule, DepthNetwork
+from leadline.networks.packnet import PackNet
+
+RATE, EPOCHS, STEP_SIZE = 5e-4, 12, 10
+SIZES = ((64, 192), (96, 320))
+PACKNETS: dict[str, tuple[tuple[int, int, int, int, int], int]] = {
+    "PackNet, quarter": ((16, 16, 32, 64, 128), 4),
+    "PackNet, half": ((32, 32, 64, 128, 256), 8),
+}
+"""Widths and 3-D features: 8 of these would leave too few channels for a normalisation."""
+RESNETS = ("ResNet-18, half", "ResNet-18")
+TABLE = Path(__file__).with_suffix(".md")
+_DEPTH = "--model.predictor.init_args.depth"
+
+
+def half_resnet(out: Path) -> Path:
+    """The architecture of ResNet-18 with half its channels."""
+    content = json.loads(Backbone("resnet18", "none").architecture())
+    content["hidden_sizes"] = [width // 2 for width in content["hidden_sizes"]]
+    content["embedding_size"] //= 2
+    path = out / "half_resnet18.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def settings(name: str, size: tuple[int, int], half: Path) -> tuple[str, ...]:
+    """What differs from `depth_hints_s`."""
+    height, width = size
+    own: tuple[str, ...] = ()
+    if name in PACKNETS:
+        widths, features = PACKNETS[name]
+        own = (
+            f"{_DEPTH}=leadline.networks.packnet.PackNet",
+            f"{_DEPTH}.init_args.widths={list(widths)}",
+            f"{_DEPTH}.init_args.features={features}",
+            *(f"{_DEPTH}.init_args.minimum_depth=0.1", f"{_DEPTH}.init_args.maximum_depth=100"),
+            f"{_DEPTH}.init_args.initial_depth={INITIAL_DEPTH}",
+        )
+    elif name == RESNETS[0]:
+        own = (f"{_DEPTH}.init_args.backbone={half}",)
+    return (
+        *own,
+        *(f"--data.height={height}", f"--data.width={width}"),
+        *(f"--run.epochs={EPOCHS}", f"--model.schedule.init_args.step_size={STEP_SIZE}"),
+    )
+
+
+def network(name: str, half: Path) -> DepthModule:
+    if name in PACKNETS:
+        return PackNet(*PACKNETS[name])
+    return DepthNetwork(str(half) if name == RESNETS[0] else "resnet18", "none")
+
+
+def cost(built: DepthModule, size: tuple[int, int]) -> float:
+    """CPU seconds per image of a network's step, the least of three, on one thread."""
+    torch.set_num_threads(1)
+    images, seconds = torch.rand(BATCH, 3, *size), []
+    for _ in range(3):
+        start = time.process_time()
+        torch.stack([d.mean() for d in built(images).depth.values()]).sum().backward()
+        seconds.append(time.process_time() - start)
+    return min(seconds) / BATCH
+
+
+def label(name: str, size: tuple[int, int]) -> str:
+    return f"{name} at {size[1]}x{size[0]}"
+
+
+def table(rows: list[Row], no_picture: dict[str, float], half: Path) -> str:
+    by_name = {row["style"]: row for row in rows}
+    lines = [
+        "# Does PackNet gain more than a ResNet from more weights and more pixels?",
+        "",
+        f"{conditions(RATE)} Departing from that: the networks and sizes of the table, "
+        f"{EPOCHS} epochs, the rate divided by ten after epoch {STEP_SIZE}. `depth_hints_s`, one "
+        "seed. Cost: CPU time of the network's step per image, one thread.",
+        "",
+        "| network | weights | size | cost | Abs Rel | a1 | thin | edge F1 |",
+        "|---|---:|---|---:|---|---|---|---|",
+    ]
+    for name in (*PACKNETS, *RESNETS):
+        built = network(name, half)
+        weights = sum(p.numel() for p in built.parameters()) / 1e6
+        for size in SIZES:
+            row = by_name[label(name, size)]
+            figures = " | ".join(f"{row[k]:.3f}" for k in ("abs_rel", "a1", "thin", "edge_f1"))
+            lines.append(
+                f"| {name} | {weights:.1f} M | {size[1]}x{size[0]} | "
+                f"{1000 * cost(built, size):.0f} ms | {figures} |"
+            )
+    lines += [f"| {k} (no picture) | | | | {v:.3f} | | | |" for k, v in no_picture.items()]
+    lines += ["", *gains(by_name)]
+    return "\n".join(lines) + "\n"
+
+
+def gains(by_name: dict[str, Row]) -> list[str]:
+    """What more weights and more pixels change, family by family."""
+    lines = []
+    for family, (narrow, wide) in (("PackNet", tuple(PACKNETS)), ("ResNet", RESNETS)):
+        error = {(n, s): by_name[label(n, s)]["abs_rel"] for n in (narrow, wide) for s in SIZES}
+        widths = [f"{error[wide, s] - error[narrow, s]:+.3f}" for s in SIZES]
+        pixels = [f"{error[n, SIZES[1]] - error[n, SIZES[0]]:+.3f}" for n in (narrow, wide)]
+        lines.append(
+            f"- {family}: twice the width changes Abs Rel by {' and '.join(widths)} at the small "
+            f"and the large size; the larger size by {' and '.join(pixels)} at the small and the "
+            "large width."
+        )
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--jobs", type=int, default=2, help="runs side by side, one thread each")
+    options = parser.parse_args()
+    out = options.out.resolve()
+    prepare(out)
+    half = half_resnet(out)
+    # The longest first, so that two processes end at about the same time.
+    trials = [
+        Trial(label(name, size), "depth_hints_s", 0, RATE, changes=settings(name, size, half))
+        for size in reversed(SIZES)
+        for name in (*reversed(PACKNETS), *reversed(RESNETS))
+    ]
+    rows = run_all(trials, out, options.jobs)
+    TABLE.write_text(table(rows, guesses(out), half))
+    print(TABLE.read_text())
+
+
+if __name__ == "__main__":
+    main()
