@@ -15,10 +15,12 @@ import json
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 from small_world import (
     BATCH,
     INITIAL_DEPTH,
+    SEEDS,
     Row,
     Trial,
     conditions,
@@ -35,9 +37,9 @@ RATE, EPOCHS, STEP_SIZE = 5e-4, 12, 10
 SIZES = ((64, 192), (96, 320))
 PACKNETS: dict[str, tuple[tuple[int, int, int, int, int], int]] = {
     "PackNet, quarter": ((16, 16, 32, 64, 128), 4),
-    "PackNet, half": ((32, 32, 64, 128, 256), 8),
+    "PackNet, half": ((32, 32, 64, 128, 256), 4),
 }
-"""Widths and 3-D features: 8 of these would leave too few channels for a normalisation."""
+"""Widths and 3-D features: with 8 of these the quarter has too few channels to normalise."""
 RESNETS = ("ResNet-18, half", "ResNet-18")
 TABLE = Path(__file__).with_suffix(".md")
 _DEPTH = "--model.predictor.init_args.depth"
@@ -97,13 +99,18 @@ def label(name: str, size: tuple[int, int]) -> str:
 
 
 def table(rows: list[Row], no_picture: dict[str, float], half: Path) -> str:
-    by_name = {row["style"]: row for row in rows}
     lines = [
         "# Does PackNet gain more than a ResNet from more weights and more pixels?",
         "",
-        f"{conditions(RATE)} Departing from that: the networks and sizes of the table, "
-        f"{EPOCHS} epochs, the rate divided by ten after epoch {STEP_SIZE}. `depth_hints_s`, one "
-        "seed. Cost: CPU time of the network's step per image, one thread.",
+        conditions(
+            RATE,
+            schedule=(EPOCHS, STEP_SIZE),
+            size="the sizes of the table",
+            networks="`depth_hints_s` with the networks of the table from scratch, first depths at "
+            f"{INITIAL_DEPTH:g} network units",
+        )
+        + f" Mean ± standard deviation over seeds {SEEDS} at the smaller size, seed {SEEDS[0]} at "
+        "the larger. Cost: CPU time of the network's step per image, one thread.",
         "",
         "| network | weights | size | cost | Abs Rel | a1 | thin | edge F1 |",
         "|---|---:|---|---:|---|---|---|---|",
@@ -112,28 +119,43 @@ def table(rows: list[Row], no_picture: dict[str, float], half: Path) -> str:
         built = network(name, half)
         weights = sum(p.numel() for p in built.parameters()) / 1e6
         for size in SIZES:
-            row = by_name[label(name, size)]
-            figures = " | ".join(f"{row[k]:.3f}" for k in ("abs_rel", "a1", "thin", "edge_f1"))
+            own = [row for row in rows if row["style"] == label(name, size)]
+            figures = [
+                spread([row[key] for row in own]) for key in ("abs_rel", "a1", "thin", "edge_f1")
+            ]
             lines.append(
                 f"| {name} | {weights:.1f} M | {size[1]}x{size[0]} | "
-                f"{1000 * cost(built, size):.0f} ms | {figures} |"
+                f"{1000 * cost(built, size):.0f} ms | {' | '.join(figures)} |"
             )
     lines += [f"| {k} (no picture) | | | | {v:.3f} | | | |" for k, v in no_picture.items()]
-    lines += ["", *gains(by_name)]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", *gains(rows)]) + "\n"
 
 
-def gains(by_name: dict[str, Row]) -> list[str]:
-    """What more weights and more pixels change, family by family."""
+def spread(values: list[float]) -> str:
+    mean = f"{np.mean(values):.3f}"
+    return mean if len(values) == 1 else f"{mean} ± {np.std(values, ddof=1):.3f}"
+
+
+def gains(rows: list[Row]) -> list[str]:
+    """What twice the channels and more pixels change, family by family."""
+    value = {(row["style"], row["seed"]): row["abs_rel"] for row in rows}
     lines = []
     for family, (narrow, wide) in (("PackNet", tuple(PACKNETS)), ("ResNet", RESNETS)):
-        error = {(n, s): by_name[label(n, s)]["abs_rel"] for n in (narrow, wide) for s in SIZES}
-        widths = [f"{error[wide, s] - error[narrow, s]:+.3f}" for s in SIZES]
-        pixels = [f"{error[n, SIZES[1]] - error[n, SIZES[0]]:+.3f}" for n in (narrow, wide)]
+        wider = [
+            value[label(wide, SIZES[0]), seed] - value[label(narrow, SIZES[0]), seed]
+            for seed in SEEDS
+        ]
+        first = SEEDS[0]
+        large = value[label(wide, SIZES[1]), first] - value[label(narrow, SIZES[1]), first]
+        pixels = [
+            f"{value[label(name, SIZES[1]), first] - value[label(name, SIZES[0]), first]:+.3f}"
+            for name in (narrow, wide)
+        ]
         lines.append(
-            f"- {family}: twice the width changes Abs Rel by {' and '.join(widths)} at the small "
-            f"and the large size; the larger size by {' and '.join(pixels)} at the small and the "
-            "large width."
+            f"- {family}: twice the channels change Abs Rel by {np.mean(wider):+.3f} ± "
+            f"{np.std(wider, ddof=1) / np.sqrt(len(wider)):.3f} (standard error) at the smaller "
+            f"size, by {large:+.3f} at the larger; the larger size changes it by "
+            f"{' and '.join(pixels)} at the smaller and the larger width (seed {first})."
         )
     return lines
 
@@ -148,9 +170,10 @@ def main() -> None:
     half = half_resnet(out)
     # The longest first, so that two processes end at about the same time.
     trials = [
-        Trial(label(name, size), "depth_hints_s", 0, RATE, changes=settings(name, size, half))
-        for size in reversed(SIZES)
+        Trial(label(name, size), "depth_hints_s", seed, RATE, changes=settings(name, size, half))
+        for size, seeds in ((SIZES[1], SEEDS[:1]), (SIZES[0], SEEDS))
         for name in (*reversed(PACKNETS), *reversed(RESNETS))
+        for seed in seeds
     ]
     rows = run_all(trials, out, options.jobs)
     TABLE.write_text(table(rows, guesses(out), half))

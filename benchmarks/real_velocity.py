@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from small_video import RECIPE, with_velocity
 from stereo_drive import PNG_DRIVE, data_argument, setting
-from velocity import RECIPE, with_velocity
 
 from leadline.data.sources.base import FrameId
 from leadline.data.sources.detect import source_config

@@ -3,6 +3,7 @@
 What is shared by the benchmarks that compare recipes: the world, its hints, the schedule, rows.
 """
 
+import hashlib
 import json
 import math
 import multiprocessing
@@ -67,6 +68,12 @@ class Trial:
     """Further settings of its run, over those that all runs share."""
 
     @property
+    def settings(self) -> str:
+        """Of what its figures hold: a digest."""
+        content = (recipe_text(self.recipe), self.learning_rate, self.hints, self.changes)
+        return hashlib.sha256(repr(content).encode()).hexdigest()[:12]
+
+    @property
     def folder(self) -> str:
         return f"{self.name.replace(' ', '_')}_{self.seed}"
 
@@ -112,6 +119,7 @@ def train_and_score(trial: Trial, out: Path) -> Row:
     row: Row = {
         "style": trial.name,
         "seed": trial.seed,
+        "settings": trial.settings,
         "abs_rel": evaluation.mean.abs_rel,
         "a1": evaluation.mean.a1,
     }
@@ -150,9 +158,11 @@ def _details(world: Path, evaluation: Path, split: Path) -> Row:
 
 
 def run_all(trials: Sequence[Trial], out: Path, jobs: int) -> list[Row]:
-    """The rows of all trials; those in `rows.jsonl` are not made again."""
+    """The rows of all trials; those in `rows.jsonl` with the same settings are not made again."""
     path = out / "rows.jsonl"
-    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    found = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    wanted = {(trial.name, trial.seed): trial.settings for trial in trials}
+    rows = [row for row in found if wanted.get((row["style"], row["seed"])) == row.get("settings")]
     done = {(row["style"], row["seed"]) for row in rows}
     todo = [trial for trial in trials if (trial.name, trial.seed) not in done]
     context = multiprocessing.get_context("spawn")
@@ -163,8 +173,7 @@ def run_all(trials: Sequence[Trial], out: Path, jobs: int) -> list[Row]:
             with path.open("a") as file:
                 file.write(json.dumps(row) + "\n")
             print(row, flush=True)
-    wanted = {(trial.name, trial.seed) for trial in trials}
-    return [row for row in rows if (row["style"], row["seed"]) in wanted]
+    return rows
 
 
 def guesses(out: Path, alignment: Alignment = UNALIGNED) -> dict[str, float]:
@@ -176,17 +185,23 @@ def guesses(out: Path, alignment: Alignment = UNALIGNED) -> dict[str, float]:
     return {name: mean.abs_rel for name, mean in found.items()}
 
 
-def conditions(rate: float = LEARNING_RATE, settings: WorldSettings = WORLD) -> str:
+def conditions(
+    rate: float = LEARNING_RATE,
+    settings: WorldSettings = WORLD,
+    *,
+    schedule: tuple[int, int] = (EPOCHS, STEP_SIZE),
+    size: str = "320x96",
+    networks: str = f"ResNet-18 from scratch, first depths at {INITIAL_DEPTH:g} network units",
+    held_out: str = "two held-out drives",
+) -> str:
     """What every table says of its runs."""
     processor = torch.cpu.get_capabilities().get("cpu_name", platform.machine())
     return (
         f"{date.today()}; {processor}, one thread a run; torch {torch.__version__}. World of "
-        f"{settings.drives} drives x {settings.frames} frames at 320x96, seed {settings.seed}; "
-        f"{EPOCHS} "
-        f"epochs, batches of {BATCH}, Adam {rate:g}, divided by ten after epoch "
-        f"{STEP_SIZE}; ResNet-18 from scratch, first depths at {INITIAL_DEPTH:g} network units. "
-        f"Metres, no median scaling unless said; {PROTOCOL} protocol (all pixels up to 80 m) on "
-        "two held-out drives."
+        f"{settings.drives} drives x {settings.frames} frames, seed {settings.seed}, seen at "
+        f"{size}; {schedule[0]} epochs, batches of {BATCH}, Adam {rate:g}, divided by ten after "
+        f"epoch {schedule[1]}; {networks}. Metres, no median scaling unless said; {PROTOCOL} "
+        f"protocol (all pixels up to 80 m) on {held_out}."
     )
 
 

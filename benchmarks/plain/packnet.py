@@ -14,16 +14,18 @@ from leadline.networks.packing import (
 )
 
 
-def as_published(network: nn.Module) -> nn.Module:
-    """The same network, weights and all, from now on in the plain form."""
+def as_published(network: nn.Module, in_place: bool = False) -> nn.Module:
+    """The same network, weights and all, from now on in the plain form; activations overwrite
+    what they were made of only if they are `in_place`.
+    """
     for module in network.modules():
         if isinstance(module, Packing):
             module.forward = MethodType(_packing, module)  # type: ignore[method-assign]
         if isinstance(module, ChannelConvolution):
             module.forward = MethodType(_channel_convolution, module)  # type: ignore[assignment]
-        if isinstance(module, ConvNormELU):
+        if isinstance(module, ConvNormELU) and not in_place:
             module.finish = MethodType(_finish, module)  # type: ignore[method-assign]
-        if isinstance(module, ResidualConvolution):
+        if isinstance(module, ResidualConvolution) and not in_place:
             module.forward = MethodType(_residual, module)  # type: ignore[method-assign]
     return network
 

@@ -5,6 +5,7 @@ that slide over the channels as well as over the picture.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -99,10 +100,21 @@ class Packing(nn.Module):
 
     def forward(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c _ _"]:
         packed = functional.pixel_unshuffle(maps, FACTOR)
-        keeps = not (self.training or torch.is_grad_enabled() or torch.compiler.is_compiling())
+        # A program that is compiled or exported folds by itself what is constant.
+        learns = self.training or torch.is_grad_enabled()
+        keeps = not (learns or torch.compiler.is_compiling() or self.expand.weight.is_inference())
         if not folding_pays(packed.shape, self.kernel, self.features, kept=keeps):
             return self.compress.finish(self.in_turn(packed))
         return self.compress.finish(self.as_one(packed, self._kept_kernel() if keeps else None))
+
+    def train(self, mode: bool = True) -> "Packing":
+        # Fused optimisers change weights without telling their version.
+        self._kept = None
+        super().train(mode)
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_kept": None}
 
     def in_turn(self, packed: Float[Tensor, "b c h w"]) -> Float[Tensor, "b _ h w"]:
         """Both convolutions of folded pixels, one after the other."""
@@ -114,8 +126,15 @@ class Packing(nn.Module):
     ) -> Float[Tensor, "b _ h w"]:
         """The same by one convolution with `kernel`, that of `folded_kernel`, and a border of half
         the smaller kernel's width.
+
+        Raises:
+            ValueError: the maps are narrower than that border.
         """
         rim = self.kernel // 2
+        if min(packed.shape[-2:]) < rim:
+            raise ValueError(
+                f"packed maps: expected {rim} rows and columns or more, got {packed.shape[-2:]}"
+            )
         kernel = self.folded_kernel() if kernel is None else kernel
         result = functional.conv2d(packed, kernel, padding=rim + 1)
         result = result + self._offsets(packed)
@@ -126,7 +145,7 @@ class Packing(nn.Module):
         return result
 
     def folded_kernel(self) -> Float[Tensor, "_ _ _ _"]:
-        """Weight of the one convolution that both are, in full precision."""
+        """Weight of the one convolution that both are, not rounded by autocast."""
         outer = self.compress.convolution
         shape = (outer.out_channels, self.features, -1, self.kernel, self.kernel)
         with torch.autocast(outer.weight.device.type, enabled=False):

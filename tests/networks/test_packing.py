@@ -1,5 +1,7 @@
 """Packing blocks: the 3-D convolution as 2-D ones, two convolutions as one, gradients."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -34,7 +36,7 @@ def test_channel_convolution_is_one_in_three_dimensions(
 
 @settings(deadline=None)
 @given(sizes, st.sampled_from([3, 5]), st.sampled_from([1, 4, 8]))
-def test_two_convolutions_are_one_up_to_the_border(
+def test_two_convolutions_are_one_borders_included(
     size: tuple[int, int, int], kernel: int, features: int
 ) -> None:
     batch, height, width = size
@@ -45,17 +47,36 @@ def test_two_convolutions_are_one_up_to_the_border(
     assert ((as_one - in_turn).abs().max() / in_turn.abs().max()).item() < 1e-4
 
 
-def test_the_folded_form_learns_alike() -> None:
-    layer = Packing(16, 5, 4).double()
-    packed = torch.randn(2, 64, 9, 11, dtype=torch.double)
+@pytest.mark.parametrize("kernel", [3, 5])
+@pytest.mark.parametrize("size", [(2, 2), (3, 7), (9, 11)], ids=str)
+def test_the_folded_form_learns_alike(kernel: int, size: tuple[int, int]) -> None:
+    """Gradients of every weight, every bias and the maps."""
+    layer = Packing(16, kernel, 4).double()
+    packed = torch.randn(2, 64, *size, dtype=torch.double, requires_grad=True)
     gradients = []
     for form in (layer.in_turn, layer.as_one):
         layer.zero_grad()
+        packed.grad = None
         form(packed).square().sum().backward()
-        own = [p.grad for p in (*layer.expand.parameters(), layer.compress.convolution.weight)]
-        gradients.append([grad.clone() for grad in own if grad is not None])
+        learns = (packed, *layer.expand.parameters(), *layer.compress.convolution.parameters())
+        gradients.append([p.grad.clone() for p in learns if p.grad is not None])
+    assert len(gradients[0]) == 5
     for one, other in zip(*gradients, strict=True):
         torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_the_folded_form_passes_the_gradient_check(kernel: int) -> None:
+    layer = Packing(16, kernel, 1).double()
+    packed = torch.randn(1, 64, 2, 3, dtype=torch.double, requires_grad=True)
+    assert torch.autograd.gradcheck(layer.as_one, (packed,))
+
+
+def test_maps_narrower_than_the_border_are_not_folded() -> None:
+    layer = Packing(16, 5, 8)
+    assert not folding_pays(torch.Size((64, 64, 1, 4000)), 5, 8)
+    with pytest.raises(ValueError, match="expected 2 rows and columns or more"):
+        layer.as_one(torch.zeros(1, 64, 1, 40))
 
 
 def test_the_form_is_chosen_by_cost_and_changes_nothing() -> None:
@@ -86,6 +107,19 @@ def test_what_is_kept_for_many_calls_follows_the_weights() -> None:
             for _ in range(2):
                 torch.testing.assert_close(layer(maps), expected, rtol=1e-4, atol=1e-5)
     assert set(layer.state_dict()) == set(Packing(16, 3, 8).state_dict())
+    # A fused step does not tell of itself; between steps a network is set to learn.
+    optimiser = torch.optim.Adam(layer.parameters(), lr=0.1, fused=True)
+    for _ in range(2):
+        layer.train()(maps).square().sum().backward()
+        optimiser.step()
+        with torch.no_grad():
+            expected = layer.compress.finish(layer.in_turn(functional.pixel_unshuffle(maps, 2)))
+            torch.testing.assert_close(layer.eval()(maps), expected, rtol=1e-4, atol=1e-5)
+    # Nor does it travel.
+    assert deepcopy(layer)._kept is None
+    with torch.inference_mode():
+        born = Packing(16, 3, 8).eval()
+        assert born(maps.float()).isfinite().all()
     # What is kept is no part of what is learnt.
     layer(maps).sum().backward()
     assert layer.expand.weight.grad is not None

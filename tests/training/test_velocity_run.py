@@ -1,4 +1,4 @@
-"""From speed to a metric model: one entry of the objective, data, curves, model folder, evaluation."""
+"""From speed to a metric model: objective, data, curves, model folder, evaluation."""
 
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,9 @@ def train(world: Path, folder: Path, velocity: bool = True, **data: Any) -> Path
         *("--run.epochs=1", "--run.log_every=1", "--run.loggers=[]"),
     ]
     given = {"data": {"source": source_config(world), **data}}
-    return train_model(read_recipe(str(folder / "mine.yaml"), given, changes), "mine", folder / "run")
+    return train_model(
+        read_recipe(str(folder / "mine.yaml"), given, changes), "mine", folder / "run"
+    )
 
 
 @pytest.mark.slow
