@@ -1,5 +1,7 @@
 """The bottom of each picture left out, where a vehicle's own bonnet is: a share of the height."""
 
+MOST = 0.5
+
 
 def upper_rows(height: int, crop_bottom: float) -> int:
     """How many rows are left, rounded as [manydepth] does.
@@ -11,13 +13,13 @@ def upper_rows(height: int, crop_bottom: float) -> int:
 
 
 def check_crop_bottom(crop_bottom: float) -> None:
-    """Refuse what is no share.
+    """Refuse what is no bonnet.
 
     Raises:
-        ValueError: it is not in [0, 1).
+        ValueError: it is negative, or more than half of the picture.
     """
-    if not 0 <= crop_bottom < 1:
+    if not 0 <= crop_bottom <= MOST:
         raise ValueError(
-            f"crop_bottom: expected a share of the height from 0 (none) to below 1, got "
+            f"crop_bottom: expected a share of the height from 0 (none) to {MOST:g}, got "
             f"{crop_bottom:g}"
         )

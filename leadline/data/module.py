@@ -17,12 +17,13 @@ from leadline.data.collate import collate
 from leadline.data.crop_bottom import check_crop_bottom
 from leadline.data.dataset import DepthDataset, Extras
 from leadline.data.hint_maps import hints_description
-from leadline.data.rig import RigSummary, knows_distance, knows_motion, rig_summary
+from leadline.data.rig import RigSummary, knows_motion, rig_summary
 from leadline.data.sampler import CountedLoader, CountedSampler
 from leadline.data.selection import Needs, Selection, select
 from leadline.data.sources.base import FrameId, Source
 from leadline.data.splits import apart, hold_out, split_frames
 from leadline.data.standstill import STATIC, Static, check_static, standing_frames
+from leadline.data.ways import Ways, ways_to_neighbours
 from leadline.offset import STEREO, TARGET, Offset
 from leadline.types import Batch
 
@@ -187,6 +188,8 @@ class DepthData(LightningDataModule):
             lines.append(f"  {self._between} left out beside frames held out for validation")
         lines.append(f"validation: {val}" if val.frames or val.skipped else "validation: none")
         lines.append(f"unit: {self.unit:g} m per network unit")
+        ways = self.ways()
+        lines += [str(ways)] if ways.known else []
         if self._images is not None:
             lines.append(f"cache: {len(self._images)} of {len(self.source.frames)} images")
         return "\n".join(lines)
@@ -256,11 +259,11 @@ class DepthData(LightningDataModule):
         in_time = [offset for offset in self.offsets if offset.time != 0]
         return knows_motion(self.source, frames, in_time)
 
-    def knows_distance(self) -> bool:
-        """Whether most frames to train on know how far a neighbour in time is; see `rig`."""
+    def ways(self) -> Ways:
+        """What the frames to train on know of the way to their neighbours in time."""
         frames = self.source.frames if self._train is None else self._train.frames
         in_time = [offset for offset in self.offsets if offset.time != 0 and offset.camera == 0]
-        return knows_distance(self.source, frames, in_time)
+        return ways_to_neighbours(self.source, frames, in_time)
 
     def rig_summary(self) -> RigSummary:
         """The typical camera and baseline of the source."""

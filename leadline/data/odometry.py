@@ -21,12 +21,22 @@ PathKind = Literal["speed", "gpx", "trajectory"]
 LONGEST_GAP = 2.0
 """Seconds between two entries across which a path is not continued: speeds are read ten times a
 second, GPX tracks once."""
-FASTEST = 70.0
-"""m/s; what is faster than 250 km/h was most likely written in km/h."""
+FASTEST, USUALLY_FASTEST = 70.0, 45.0
+"""m/s at most and in the median; what is faster than 250 or 160 km/h was likely written in km/h."""
+HARDEST = 20.0
+"""m/s^2, twice what tyres can do."""
 STANDSTILL = 0.01
-"""Metres from frame to frame below which a camera stands."""
+"""Metres from frame to frame up to which a camera stands, unless it is a slow one."""
+SHARE_OF_WAY, USUAL_WAY = 0.05, 0.9
+"""A slow camera stands below this share of its usual way, which is that quantile of all: many a
+drive stands for half of its time."""
+MOST_ASTRAY = 0.5
+"""Share of the frames beyond a record of the way, above which it is of another clock."""
+FARTHEST_STEP = 20.0
+"""Metres from frame to frame at most where no times are known: 70 m/s at 3.5 frames a second."""
 _OTHER_UNITS = ("km", "kph", "mph", "mile", "knot")
 """In the header of a file of speeds: what is not m/s."""
+_TIME_WORDS, _SPEED_WORDS = ("time", "stamp", "second"), ("speed", "velocity", "m/s")
 _NOWHERE = -1
 _EARTH = 6_371_008.8
 """Mean radius in metres."""
@@ -77,8 +87,8 @@ def read_path(
         rows = _read_numbers(path)
         if all(len(row) == _KITTI_NUMBERS for row in rows):
             places = _positions_by_frame(path, rows, frames)
-            if times is not None:
-                _refuse_too_fast(path, times, places)
+            seconds = np.arange(frames) * (FARTHEST_STEP / FASTEST) if times is None else times
+            _refuse_too_fast(path, seconds, places)
             return TravelledPath(places, np.zeros(frames, np.int64))
     if times is None:
         raise ValueError(
@@ -96,31 +106,75 @@ def read_path(
 
 def _read_speeds(path: Path) -> tuple[np.ndarray, np.ndarray]:
     text = _read_text(path, "utf-8-sig")
-    lines = [[cell.strip() for cell in line] for line in csv.reader(text.splitlines()) if any(line)]
-    if lines and not _is_number(lines[0][0]):
-        header = " ".join(lines[0]).lower()
-        if any(unit in header for unit in _OTHER_UNITS):
+    numbered = [
+        (number, [cell.strip() for cell in line])
+        for number, line in enumerate(csv.reader(text.splitlines()), start=1)
+        if any(cell.strip() for cell in line)
+    ]
+    header = numbered.pop(0)[1] if numbered and not _is_number(numbered[0][1][0]) else None
+    columns = _columns(path, header or [""] * len(numbered[0][1] if numbered else []))
+    rows = []
+    for number, line in numbered:
+        try:
+            row = [float(line[column]) for column in columns]
+        except (ValueError, IndexError):
+            row = [math.nan]
+        if not np.isfinite(row).all():
             raise ValueError(
-                f"{path}: expected speeds in m/s, got a column headed {', '.join(lines[0])!r}; "
-                "bring them to m/s (km/h divided by 3.6) and name the column so"
+                f"{path}: expected 'timestamp, speed' in seconds and m/s in line {number}, got "
+                f"{', '.join(line)!r}; correct or remove the line"
             )
-        lines = lines[1:]
-    try:
-        values = np.array([[float(cell) for cell in line[:2]] for line in lines], np.float64)
-    except ValueError:
-        values = np.zeros((0, 2))
-    if values.ndim != 2 or len(values) < 2 or values.shape[1] != 2 or not np.isfinite(values).all():
+        rows.append(row)
+    if len(rows) < 2:
         raise ValueError(
             f"{path}: expected lines 'timestamp, speed' in seconds and m/s, two and more; write "
             "e.g. 12.34, 8.9"
         )
-    times, speeds = values.T
-    if np.abs(speeds).max() > FASTEST:
-        raise ValueError(
-            f"{path}: expected speeds in m/s, got up to {np.abs(speeds).max():g}, which looks like "
-            "km/h; divide by 3.6"
-        )
+    times, speeds = np.array(rows, np.float64).T
+    _refuse_other_unit(path, times, np.abs(speeds))
     return times, np.abs(speeds)
+
+
+def _columns(path: Path, header: Sequence[str]) -> tuple[int, int]:
+    """Where times and speeds stand; a header says so, or there are no other columns."""
+    named = [name.lower() for name in header]
+    if any(unit in name for name in named for unit in _OTHER_UNITS):
+        raise ValueError(
+            f"{path}: expected speeds in m/s, got a column headed {', '.join(header)!r}; bring "
+            "them to m/s (km/h divided by 3.6) and name the column so"
+        )
+    if len(header) <= 2:
+        return 0, 1
+    times, speeds = (
+        [i for i, name in enumerate(named) if any(word in name for word in words)]
+        for words in (_TIME_WORDS, _SPEED_WORDS)
+    )
+    if len(times) != 1 or len(speeds) != 1:
+        came = ", ".join(header) if any(header) else f"{len(header)} columns without one"
+        raise ValueError(
+            f"{path}: expected two columns, or a header that names one time and one speed, got "
+            f"{came}; name them 'timestamp' and 'speed', or remove the others"
+        )
+    return times[0], speeds[0]
+
+
+def _refuse_other_unit(path: Path, times: np.ndarray, speeds: np.ndarray) -> None:
+    usual = float(np.median(speeds[speeds > STANDSTILL])) if (speeds > STANDSTILL).any() else 0.0
+    for value, most in ((float(speeds.max()), FASTEST), (usual, USUALLY_FASTEST)):
+        if value > most:
+            raise ValueError(
+                f"{path}: expected speeds in m/s, got {'up to' if most == FASTEST else 'mostly'} "
+                f"{value:g}, which looks like km/h; divide by 3.6"
+            )
+    seconds = np.diff(times)
+    changes = np.abs(np.diff(speeds)) / np.where(seconds > 0, seconds, np.inf)
+    if changes.max(initial=0) > HARDEST:
+        worst = int(changes.argmax())
+        raise ValueError(
+            f"{path}: expected the speeds of a vehicle in m/s, got {speeds[worst]:g} and "
+            f"{speeds[worst + 1]:g} within {seconds[worst]:g} s at {times[worst]:.10g} s; remove "
+            "what jumps, or bring all to m/s and seconds"
+        )
 
 
 def _odometer(path: Path, times: np.ndarray, speeds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -183,7 +237,10 @@ def _read_numbers(path: Path) -> list[list[float]]:
         rows = [[float(w) for w in line.split()] for line in lines if line.strip()[:1] not in "#"]
     except ValueError:
         rows = []
-    if not rows or len({len(row) for row in rows}) > 1:
+    whole = (
+        {len(row) for row in rows} if np.isfinite([v for row in rows for v in row]).all() else ()
+    )
+    if len(whole) != 1:
         raise ValueError(
             f"{path}: expected lines 'timestamp x y z qx qy qz qw' or of 12 numbers, a 3x4 pose "
             "for each frame"
@@ -221,6 +278,13 @@ def _at_frames(
             f"s where the frames have {times[0]:.10g} to {times[-1]:.10g} s; give both in seconds "
             "of one clock and one time zone"
         )
+    outside = int(((times < at[0]) | (times > at[-1])).sum())
+    if outside > MOST_ASTRAY * len(times):
+        raise ValueError(
+            f"{path}: expected times on the clock of the frames, but {outside} of {len(times)} "
+            f"frames lie outside its {at[0]:.10g} to {at[-1]:.10g} s; they have {times[0]:.10g} to "
+            f"{times[-1]:.10g} s: give both in seconds of one clock and one time zone"
+        )
     found = np.stack([np.interp(times, at, column) for column in places.T], axis=1)
     gaps = np.append(np.diff(at) > LONGEST_GAP, True)
     stretch = np.concatenate([[0], np.cumsum(gaps)[:-1]])
@@ -241,3 +305,14 @@ def _is_number(text: str) -> bool:
         return math.isfinite(float(text))
     except ValueError:
         return False
+
+
+def usual_way(ways: Sequence[float]) -> float:
+    """Metres from frame to frame when a camera moves, of these; 0 of none."""
+    return float(np.quantile(ways, USUAL_WAY)) if ways else 0.0
+
+
+def least_way(ways: Sequence[float]) -> float:
+    """Metres up to which a camera that goes these ways from frame to frame stands."""
+    usual = usual_way(ways)
+    return min(STANDSTILL, SHARE_OF_WAY * usual) if usual > 0 else STANDSTILL

@@ -4,12 +4,8 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from leadline.data.odometry import STANDSTILL
 from leadline.data.sources.base import FrameId, Source
 from leadline.offset import Offset
-
-ENOUGH = 0.5
-"""Share of the frames that must know their way: fewer would make metres of a few motions."""
 
 
 class RigSummary(NamedTuple):
@@ -36,19 +32,6 @@ def rig_summary(source: Source) -> RigSummary:
         statistics.median(focals) if focals else None,
         statistics.median(baselines) if baselines else None,
     )
-
-
-def knows_distance(source: Source, frames: Sequence[FrameId], offsets: Sequence[Offset]) -> bool:
-    """Whether half of `frames` and more know how far it is to a neighbour at one of `offsets`, and
-    the camera moves by what they know.
-    """
-    known, moves = 0, False
-    for frame in frames:
-        neighbours = [source.neighbour(frame, offset) for offset in offsets]
-        ways = [source.distance(frame, other) for other in neighbours if other is not None]
-        known += any(way >= 0 for way in ways)
-        moves = moves or any(way > STANDSTILL for way in ways)
-    return moves and known >= ENOUGH * len(frames)
 
 
 def knows_motion(source: Source, frames: Sequence[FrameId], offsets: Sequence[Offset]) -> bool:

@@ -15,7 +15,7 @@ def split_frames(source: Source, split: Path) -> tuple[FrameId, ...]:
         ValueError: as `read_split`.
     """
     own = source.splits
-    if split.exists() or not own:
+    if split.is_file() or not own:
         return read_split(split)
     if str(split) not in own:
         raise FileNotFoundError(

@@ -20,7 +20,7 @@ from jaxtyping import UInt8
 from rich.progress import track
 
 from leadline.data.image_tensors import load_image
-from leadline.data.odometry import STANDSTILL
+from leadline.data.odometry import least_way, usual_way
 from leadline.data.sources.base import FrameId, Source
 from leadline.files import atomic_path, file_state
 from leadline.offset import Offset
@@ -29,11 +29,9 @@ Static = Literal["keep", "skip"]
 """What becomes of such frames."""
 STATIC = "the camera stood still"
 """Why they are skipped."""
-SHARE_OF_WAY = 0.05
-"""Of the usual way: below it a camera stands that never goes as far as `STANDSTILL`, as an
-endoscope's."""
-USUAL_WAY = 0.9
-"""The quantile of all ways that is the usual one: many a drive stands for half of its time."""
+DOUBTED_SHARE, DOUBTED_WAY = 0.3, 0.5
+"""Of the usual way, and metres: on so short a way the images are asked too, because a GPS wanders
+while its vehicle stands."""
 WIDTH = 320
 """Pixels to which images are shrunk before they are compared."""
 STILL = 0.2
@@ -81,18 +79,20 @@ def standing_frames(
     """Those of `frames` at which the camera stood, each with the measure that tells so.
 
     It stood where it did not move between the frame and one of its neighbours in time at `offsets`:
-    that one explains the whole picture at any depth, and wins every minimum over sources. Where the
-    source knows the way travelled, it did not move if that is no more than `STANDSTILL`, nor than
-    `SHARE_OF_WAY` of the usual way; else if `image_motion`, in pixels of `WIDTH`, is below `STILL`.
+    that one explains the whole picture at any depth, and wins every minimum over sources. It did
+    not move where the way travelled is known and no more than `least_way`, nor where that is short
+    or unknown and `image_motion`, in pixels of `WIDTH`, is below `STILL`.
     What has been measured in images is kept in the folder `cache` and measured again when their
     files change; `workers` threads share the work. A frame of which nothing is known is not among
     them.
     """
     pairs = {frame: list(_pairs(source, frame, offsets)) for frame in frames}
     ways = {pair: source.distance(*pair) for each in pairs.values() for pair in each}
-    unknown = sorted(pair for pair, way in ways.items() if math.isnan(way))
-    motions = _image_motions(source, unknown, cache, workers)
-    least = _least_way([way for way in ways.values() if way >= 0])
+    known = [way for way in ways.values() if way >= 0]
+    least = least_way(known)
+    short = max(DOUBTED_WAY, DOUBTED_SHARE * usual_way(known))
+    asked = sorted(pair for pair, way in ways.items() if not (way <= least or way > short))
+    motions = _image_motions(source, asked, cache, workers)
     told = {pair: f"{way:.3f} m" for pair, way in ways.items() if way <= least} | {
         pair: f"{moved:.2f} px of {WIDTH}" for pair, moved in motions.items() if moved < STILL
     }
@@ -143,12 +143,6 @@ def _pairs(source: Source, frame: FrameId, offsets: Sequence[Offset]) -> Iterato
 
 def _is_in_time(offset: Offset) -> bool:
     return offset.time != 0 and offset.camera == 0
-
-
-def _least_way(ways: Sequence[float]) -> float:
-    if not ways:
-        return STANDSTILL
-    return min(STANDSTILL, SHARE_OF_WAY * float(np.quantile(ways, USUAL_WAY)))
 
 
 def _image_motions(

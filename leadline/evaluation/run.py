@@ -72,6 +72,8 @@ def evaluate_model(
             f"{len(asked) - len(frames)} of {len(asked)} frames are left out, first {first}: "
             "no image or no such true depth"
         )
+    wanted = [str(frame) for frame in frames]
+    labels = world_labels(source, frames) if movable is None else mask_labels(movable, wanted)
     settings = prediction_settings(model, model_folder, resize=rules.resize)
     _begin(out, settings.name, data)
     export_predictions(model, settings, source, frames, out / PREDICTIONS, progress)
@@ -81,10 +83,8 @@ def evaluate_model(
         out / TRUTH,
         protocol=protocol,
         alignment=alignment or ("none" if model.config.metric else "median"),
-        only={str(frame) for frame in frames},
+        only=set(wanted),
     )
-    ids = tuple(row.id for row in evaluation.rows)
-    labels = world_labels(source, frames) if movable is None else mask_labels(movable, ids)
     evaluation = _with_infinite(evaluation, out / PREDICTIONS, out / TRUTH, labels)
     photographs = {str(frame): source.image_path(frame) for frame in frames}
     sections = extra(out / PREDICTIONS, out / TRUTH)

@@ -84,6 +84,8 @@ class DepthTraining(pl.LightningModule):
 
     def on_fit_start(self) -> None:
         self.objective.check(supplied_by_data(self.data) | supplied_by_predictor(self.predictor))
+        if "distance" in self.objective.needed():
+            self.data.ways().check()
         if isinstance(self.predictor, DepthAndPose):
             self.predictor.check([o for o in self.data.offsets if o != TARGET])
         self._metric = self.is_metric()

@@ -16,7 +16,7 @@ def supplied_by_data(data: DepthData) -> frozenset[Need]:
         found |= {"hint", "proxy"}
         if data.needs.hint_confidence:
             found.add("confidence")
-    if data.knows_distance():
+    if data.ways().give_metres:
         found.add("distance")
     if data.needs.depth:
         found.add("depth")

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from data.tiny_trees import BASELINE, SIZE, cut_short, write_camera_file, write_image, write_rig
 
-from leadline.data.rig import knows_distance
 from leadline.data.selection import Needs, select
 from leadline.data.sources.base import FrameId
 from leadline.data.sources.folder import ImageFolder
+from leadline.data.ways import ways_to_neighbours
 from leadline.offset import STEREO, Offset
 
 
@@ -253,8 +253,8 @@ def test_a_file_of_speeds_tells_how_far_it_is_to_a_neighbour(tmp_path: Path) -> 
     assert math.isnan(source.distance(first, FrameId(".", 5, 0)))
     (remark,) = [line for line in source.remarks() if line.startswith("way travelled")]
     assert remark == (
-        "way travelled: 2 m in all, 0.40 m from frame to frame in the median; 0 steps of less than "
-        "0.01 m; 1 of 6 frames beyond the record"
+        "way travelled: 2 m in all, 0.40 m from frame to frame in the median; 0 steps at rest; "
+        "1 of 6 frames beyond the record"
     )
 
 
@@ -272,16 +272,18 @@ def test_only_one_record_of_the_way(tmp_path: Path) -> None:
     [
         ("0,4\n0.55,4\n", True),
         ("0,4\n0.25,4\n", True),
-        ("0,4\n0.15,4\n", False),
+        ("0,4\n0.15,4\n9,4\n", False),
         ("0,0\n0.55,0\n", False),
+        ("0,0.05\n0.55,0.05\n", True),
     ],
-    ids=["all", "half", "a third", "at rest"],
+    ids=["all", "half", "a third", "at rest", "slow"],
 )
 def test_metres_are_not_made_of_a_few_motions(tmp_path: Path, speeds: str, knows: bool) -> None:
     """A model is called metric only if most of what taught it knew its way, and moved."""
     root = write_rig(tmp_path, 6, fps=10, speed="speed.csv")
     (root / "speed.csv").write_text(speeds)
     source = ImageFolder(root)
-    assert knows_distance(source, source.frames, [Offset(-1), Offset(1)]) == knows
+    ways = ways_to_neighbours(source, source.frames, [Offset(-1), Offset(1)])
+    assert ways.give_metres == knows
     (remark,) = [line for line in source.remarks() if line.startswith("way travelled")]
-    assert ("`data.static: skip` leaves these out" in remark) == ("0,0" in speeds)
+    assert ("`data.static: skip` leaves these out" in remark) == (speeds.startswith("0,0\n"))

@@ -100,7 +100,15 @@ def test_trajectories_of_both_kinds(tmp_path: Path) -> None:
         ("speed", "0,120\n1,125\n", "looks like km/h; divide by 3.6"),
         ("speed", "time,km/h\n0,50\n1,50\n", "a column headed 'time, km/h'"),
         ("trajectory", "0 0 0 0 0 0 0 1\n1 900 0 0 0 0 0 1\n", "got 900 m/s between two places"),
-        ("speed", "0,fast\n1,slow\n", "lines 'timestamp, speed' in seconds and m/s"),
+        ("speed", "0,50\n1,50\n2,0\n3,0\n", "got mostly 50, which looks like km/h"),
+        ("speed", "0,8\n0.5,60\n1,8\n", "got 8 and 60 within 0.5 s at 0 s; remove what jumps"),
+        ("speed", "0,fast\n1,slow\n", "in seconds and m/s in line 1, got '0, fast'"),
+        ("speed", "time,speed\n0,1\n1,\n2,1\n", "in line 3, got '1, '"),
+        ("speed", "0,1\n1,nan\n2,1\n", "in line 2"),
+        ("speed", "0,48.1,8\n1,48.1,8\n", "two columns, .* got 3 columns without one"),
+        ("speed", "time,latitude,altitude\n0,48,8\n", "got time, latitude, altitude; name them"),
+        ("speed", "0,1\n0.85,1\n", "but 11 of 20 frames lie outside"),
+        ("trajectory", "0 nan 0 0 0 0 0 1\n1 1 0 0 0 0 0 1\n", "expected lines 'timestamp x y z"),
         ("speed", "", "lines 'timestamp, speed'"),
         ("speed", "0,1\n0,1\n3,1\n", "rising times"),
         ("speed", "1700000000,1\n1700000001,1\n", "on the clock of the frames, got 1700000000"),
@@ -118,6 +126,19 @@ def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, kind: str, text: str,
         read_path(path, kind, TIMES, 20)  # type: ignore[arg-type]
     assert str(caught.value).startswith(str(path))
     assert "\n" not in str(caught.value)
+
+
+def test_a_header_names_the_columns(tmp_path: Path) -> None:
+    text = "speed [m/s],latitude,timestamp\n4,48.1,0\n4,48.1,1\n4,48.1,2\n"
+    path = read_path(write(tmp_path, "speed.csv", text), "speed", TIMES, 20)
+    assert path.distance(0, 10) == pytest.approx(4 * (TIMES[10] - TIMES[0]))
+
+
+def test_poses_in_millimetres_are_no_way_of_a_vehicle(tmp_path: Path) -> None:
+    """Without times a step of many metres tells it."""
+    lines = [f"1 0 0 {800 * i} 0 1 0 0 0 0 1 0\n" for i in range(20)]
+    with pytest.raises(ValueError, match="expected a vehicle's way in metres"):
+        read_path(write(tmp_path, "poses.txt", "".join(lines)), "trajectory", None, 20)
 
 
 def test_what_is_no_text_is_told_with_its_name(tmp_path: Path) -> None:

@@ -182,3 +182,16 @@ def test_a_cache_is_filled_before_frames_are_chosen(world: Path, tmp_path: Path)
 def test_static_frames_cannot_be_told_without_neighbours_in_time(world: Path) -> None:
     with pytest.raises(ValueError, match=r"static: 'skip' expects neighbours .* got \[\+0, stereo"):
         DepthData(KittiRaw(world), static="skip")
+
+
+def test_a_wandering_gps_does_not_hide_a_stop(tmp_path: Path) -> None:
+    """On a short way the images are asked as well; where they move it is a way."""
+    root = tmp_path / "walls"
+    write_walls(root)
+    with (root / "camera.yaml").open("a") as file:
+        file.write("fps: 10\ntrajectory: poses.txt\n")
+    for stride, expected in ((0.05, STANDING), (2.0, set())):
+        rows = [f"1 0 0 {stride * (i % 2)} 0 1 0 0 0 0 1 0\n" for i in range(len(SHIFTS))]
+        (root / "poses.txt").write_text("".join(rows))
+        source = ImageFolder(root)
+        assert indices(standing_frames(source, source.frames, VIDEO)) == expected

@@ -53,6 +53,7 @@ class Cityscapes(Source):
         self._rigs: dict[Path, tuple[RigCamera, ...] | None] = {}
         self._damaged: list[str] = []
         self._speeds: dict[tuple[str, int], float] = {}
+        self._times: dict[tuple[str, int], float] = {}
 
     @property
     def splits(self) -> Mapping[str, tuple[FrameId, ...]]:
@@ -80,9 +81,7 @@ class Cityscapes(Source):
     def seconds(self, target: FrameId, source: FrameId) -> float:
         if target.sequence != source.sequence:
             return math.nan
-        first, second = (
-            read_time(self._file("timestamp", frame, ".txt")) for frame in (target, source)
-        )
+        first, second = (self._time(frame) for frame in (target, source))
         passed = second - first
         numbers = source.index - target.index
         if math.isnan(passed):
@@ -191,6 +190,12 @@ class Cityscapes(Source):
 
     def _disparity(self, frame: FrameId) -> Path:
         return self._file("disparity", frame, ".png")
+
+    def _time(self, frame: FrameId) -> float:
+        key = (frame.sequence, frame.index)
+        if key not in self._times:
+            self._times[key] = read_time(self._file("timestamp", frame, ".txt"))
+        return self._times[key]
 
     def _speed(self, frame: FrameId) -> float:
         key = (frame.sequence, frame.index)

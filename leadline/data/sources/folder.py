@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from leadline.data.image_files import image_size, list_images, natural_key
-from leadline.data.odometry import STANDSTILL, TravelledPath, read_path
+from leadline.data.odometry import TravelledPath, least_way, read_path
 from leadline.data.prediction_record import RECORD
 from leadline.data.sources.base import FrameId, RigCamera, Source
 from leadline.data.sources.camera_file import CAMERA_FILE, EXAMPLE, CameraFile, read_camera_file
@@ -136,12 +136,13 @@ def _said_of(paths: Sequence[TravelledPath]) -> str:
     steps = np.concatenate([path.steps() for path in paths])
     astray = sum(int((path.stretch < 0).sum()) for path in paths)
     frames = sum(len(path.stretch) for path in paths)
-    still = int((steps < STANDSTILL).sum())
+    least = least_way(steps.tolist())
+    still = int((steps <= least).sum())
     middle = float(np.median(steps)) if len(steps) else 0.0
     advice = " (`data.static: skip` leaves these out)" if still else ""
     return (
         f"way travelled: {steps.sum():,.0f} m in all, {middle:.2f} m from frame to frame in the "
-        f"median; {still} steps of less than {STANDSTILL:g} m{advice}; {astray} of {frames} "
+        f"median; {still} steps at rest{advice}; {astray} of {frames} "
         "frames beyond the record"
     )
 
