@@ -66,11 +66,19 @@ class SeparateResNetPose(nn.Module):
         self, earlier: Float[Tensor, "b 3 h w"], later: Float[Tensor, "b 3 h w"]
     ) -> Float[Tensor, "b 4 4"]:
         """earlier_to_later, translation in network units; images in [0, 1]."""
-        x = self.backbone(torch.cat([earlier, later], dim=1))[-1]
+        motion = self.motion(earlier, later)
+        with torch.autocast(motion.device.type, enabled=False):
+            return pose_from_rotvec(motion[:, :3], motion[:, 3:])
+
+    def motion(
+        self, first: Float[Tensor, "b 3 h w"], second: Float[Tensor, "b 3 h w"]
+    ) -> Float[Tensor, "b 6"]:
+        """Rotation and translation from the first image to the second, however they are read."""
+        x = self.backbone(torch.cat([first, second], dim=1))[-1]
         *hidden, last = self.net
         for layer in hidden:
             x = functional.relu(layer(x))
-        return _mean_motion(last, x)
+        return _mean_outputs(last, x)[:, :MOTION]
 
 
 class PoseCNN(nn.Module):
@@ -99,16 +107,18 @@ class PoseCNN(nn.Module):
         x = (torch.cat([earlier, later], dim=1) - MONODEPTH_MEAN) / MONODEPTH_STD
         for layer in self.layers:
             x = functional.relu(layer(x))
-        return _mean_motion(self.motion, x)
+        motion = _mean_outputs(self.motion, x)
+        with torch.autocast(motion.device.type, enabled=False):
+            return pose_from_rotvec(motion[:, :3], motion[:, 3:])
 
 
 class JointPoseNetwork(nn.Module):
-    """What sees the target and all its sources at once, and says every motion: target, sources in
-    the order of the recipe -> target_to_source of each, translation in network units.
+    """What is shown the target and all its sources, and says every motion: target, sources in the
+    order of the recipe -> target_to_source of each, translation in network units.
     """
 
-    sources: int
-    """How many it sees beside the target."""
+    sources: int | None
+    """How many it sees beside the target; None if any number will do."""
 
     def forward(
         self, target: Float[Tensor, "b 3 h w"], sources: Sequence[Float[Tensor, "b 3 h w"]]
@@ -116,9 +126,34 @@ class JointPoseNetwork(nn.Module):
         raise NotImplementedError
 
 
+class TargetFirstResNetPose(JointPoseNetwork):
+    """The pose network of [monodepth2] as [packnet] has it: the target first, then one source,
+    whichever is the earlier; rotations are Euler angles.
+
+    Args, Raises:
+        as `SeparateResNetPose`.
+    """
+
+    sources = None
+
+    def __init__(self, backbone: str, weights: Weights) -> None:
+        super().__init__()
+        self.pair = SeparateResNetPose(backbone, weights)
+
+    def forward(
+        self, target: Float[Tensor, "b 3 h w"], sources: Sequence[Float[Tensor, "b 3 h w"]]
+    ) -> list[Float[Tensor, "b 4 4"]]:
+        motions = [self.pair.motion(target, source) for source in sources]
+        with torch.autocast(target.device.type, enabled=False):
+            return [
+                pose_from_rotation(euler_to_matrix(motion[:, :3]), motion[:, 3:])
+                for motion in motions
+            ]
+
+
 class PackNetPose(JointPoseNetwork):
-    """The pose network of [packnet]: seven strided convolutions with group normalisation and ReLU
-    over target and sources side by side; 1x1 convolution, mean over the image, times 0.01.
+    """The small pose network of [packnet]: seven strided convolutions with group normalisation and
+    ReLU over target and sources side by side; 1x1 convolution, mean over the image, times 0.01.
 
     A motion is a translation, then Euler angles. With two sources it has 1,592,684 parameters.
     """
@@ -147,7 +182,7 @@ class PackNetPose(JointPoseNetwork):
         self, target: Float[Tensor, "b 3 h w"], sources: Sequence[Float[Tensor, "b 3 h w"]]
     ) -> list[Float[Tensor, "b 4 4"]]:
         features = self.layers(torch.cat([target, *sources], dim=1))
-        motions = MOTION_SCALE * apply_in_full_precision(self.motion, features).mean(dim=(2, 3))
+        motions = _mean_outputs(self.motion, features)
         with torch.autocast(features.device.type, enabled=False):
             return [
                 pose_from_rotation(euler_to_matrix(motion[:, 3:]), motion[:, :3])
@@ -155,8 +190,6 @@ class PackNetPose(JointPoseNetwork):
             ]
 
 
-def _mean_motion(layer: nn.Module, features: Float[Tensor, "b c _ _"]) -> Float[Tensor, "b 4 4"]:
-    """The pose of 0.01 times the mean over the image of the layer's first six outputs."""
-    motion = MOTION_SCALE * apply_in_full_precision(layer, features).mean(dim=(2, 3))
-    with torch.autocast(features.device.type, enabled=False):
-        return pose_from_rotvec(motion[:, :3], motion[:, 3:MOTION])
+def _mean_outputs(layer: nn.Module, features: Float[Tensor, "b c _ _"]) -> Float[Tensor, "b _"]:
+    """0.01 times the mean over the image of the layer's outputs, in full precision."""
+    return MOTION_SCALE * apply_in_full_precision(layer, features).mean(dim=(2, 3))

@@ -60,9 +60,10 @@ class DepthAndPose(nn.Module):
             ValueError: it sees all at once, and another number of them.
         """
         seen = sum(offset.camera == 0 for offset in sources)
-        if isinstance(self.pose, JointPoseNetwork) and seen and self.pose.sources != seen:
+        wanted = self.pose.sources if isinstance(self.pose, JointPoseNetwork) else None
+        if seen and wanted not in (None, seen):
             raise ValueError(
-                f"pose: expected {self.pose.sources} frames in time beside the target in "
+                f"pose: expected {wanted} frames in time beside the target in "
                 f"`frames:`, as the network has, got {seen}"
             )
 

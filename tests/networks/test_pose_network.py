@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from leadline.networks.backbone import Backbone
-from leadline.networks.pose import PackNetPose, PoseCNN, SeparateResNetPose
+from leadline.networks.pose import PackNetPose, PoseCNN, SeparateResNetPose, TargetFirstResNetPose
 
 
 @pytest.fixture(params=["resnet", "cnn"])
@@ -156,3 +156,18 @@ def test_the_pose_network_of_packnet() -> None:
     torch.testing.assert_close(second[:, :3, 3], 0.01 * bias[6:9].expand(2, 3))
     angles = Rotation.from_euler("XYZ", 0.01 * bias[9:].numpy()).as_matrix()
     torch.testing.assert_close(second[0, :3, :3], torch.from_numpy(angles).float())
+
+
+def test_the_resnet_pose_of_packnet_is_shown_the_target_first(tiny: Callable[[str], str]) -> None:
+    """Whichever is the earlier; rotations are Euler angles; any number of sources."""
+    network = TargetFirstResNetPose(tiny("resnet"), "none").eval()
+    target, *sources = torch.rand(4, 2, 3, 64, 96)
+    with torch.no_grad():
+        network.pair.net[3].weight.mul_(100)
+        poses = network(target, sources)
+        motions = [network.pair.motion(target, source) for source in sources]
+    assert len(poses) == 3
+    for pose, motion in zip(poses, motions, strict=True):
+        torch.testing.assert_close(pose[:, :3, 3], motion[:, 3:])
+        angles = Rotation.from_euler("XYZ", motion[:, :3].numpy()).as_matrix()
+        torch.testing.assert_close(pose[:, :3, :3], torch.from_numpy(angles).float())

@@ -31,7 +31,7 @@ OFFLINE_POSE = "--model.predictor.init_args.pose.init_args.weights=none"
 
 def config_of(name: str, *overrides: str) -> Namespace:
     offline = [*NARROW] if "packnet.PackNet" in recipe_text(name) else [OFFLINE]
-    if "SeparateResNetPose" in recipe_text(name):
+    if "ResNetPose" in recipe_text(name):
         offline.append(OFFLINE_POSE)
     return read_recipe(name, {"data": {"source": SOURCE}}, [*offline, *overrides])
 
