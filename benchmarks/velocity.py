@@ -43,7 +43,7 @@ from leadline.evaluation.run import evaluate_model
 WORLD = replace(small_world.WORLD, drives=40, frames=10)
 HELD_OUT = 6
 """Drives at the end: the last one is watched while training, the others are scored."""
-EPOCHS, STEP_SIZE = 40, 34
+EPOCHS, STEP_SIZE = 120, 100
 ERROR_MARK, SCALE_MARK = 0.1, 0.03
 RESULTS = Path(__file__).with_name("velocity.md")
 FINDINGS = """

@@ -57,22 +57,50 @@ def test_parameters(network: dict[str, object], parameters: int) -> None:
     assert sum(p.numel() for p in built.parameters()) == parameters
 
 
-def test_every_layer_has_the_shape_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+def of_slim(layers: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+    """Half the channels down to stride 2, those of 01 below."""
+    halved = {
+        f"{part}.{i}" for part in ("encoder", "packings", "unpackings", "merges") for i in (0,)
+    }
+    return {n: (s[0] // 2 if n in halved | {"first"} else s[0], *s[1:]) for n, s in layers.items()}
+
+
+def of_sums(layers: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+    """What is unpacked meets the skips it is added to."""
+    channels = {4: 256, 3: 128, 2: 64, 1: 64, 0: 64}
+    changed = {f"unpackings.{i}": c for i, c in channels.items()}
+    return {n: (changed.get(n, s[0]), *s[1:]) for n, s in layers.items()}
+
+
+@pytest.mark.parametrize(
+    ("network", "layers"),
+    [
+        ({}, LAYERS),
+        ({"join": "add"}, of_sums(LAYERS)),
+        ({"widths": SLIM, "features": 4}, of_slim(LAYERS)),
+    ],
+    ids=["01A", "01B", "Slim01A"],
+)
+def test_every_layer_has_the_shape_of_the_table(
+    network: dict[str, object],
+    layers: dict[str, tuple[int, ...]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     # Autocast does not know the device without memory.
     monkeypatch.setattr(packing, "folding_pays", lambda *_, **__: False)
     monkeypatch.setattr(packnet, "apply_in_full_precision", lambda layer, maps: layer(maps))
     seen: dict[str, tuple[int, ...]] = {}
     with torch.device("meta"):
-        network = PackNet()
-        for name, layer in network.named_modules():
-            if name in LAYERS:
+        built = PackNet(**network)  # type: ignore[arg-type]
+        for name, layer in built.named_modules():
+            if name in layers:
 
                 def note(_: nn.Module, __: object, out: Tensor, name: str = name) -> None:
                     seen[name] = tuple(out.shape[1:])
 
                 layer.register_forward_hook(note)
-        raw = network(torch.empty(1, 3, 192, 640))
-    assert seen == LAYERS
+        raw = built(torch.empty(1, 3, 192, 640))
+    assert seen == layers
     assert {s: tuple(d.shape[-2:]) for s, d in raw.depth.items()} == {
         0: (192, 640),
         1: (96, 320),

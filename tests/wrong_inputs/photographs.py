@@ -74,6 +74,36 @@ def _(desk: Desk) -> Words:
     return _speeds(desk, "1700000000,10\n1700000001,10\n")
 
 
+@mistake("speeds in km/h of a town", "got mostly 50, which looks like km/h", "divide by 3.6")
+def _(desk: Desk) -> Words:
+    return _speeds(desk, "0,50\n0.2,50\n0.4,50\n")
+
+
+@mistake("speeds that jump", "expected the speeds of a vehicle", "remove what jumps")
+def _(desk: Desk) -> Words:
+    return _speeds(desk, "0,8\n0.1,60\n0.4,8\n")
+
+
+@mistake("speeds by a clock that is a second ahead", "3 of 4 frames lie outside its 0.25 to 1 s")
+def _(desk: Desk) -> Words:
+    return _speeds(desk, "0.25,8\n1,8\n")
+
+
+@mistake("a column too many", "a header that names one time and one speed", "remove the others")
+def _(desk: Desk) -> Words:
+    return _speeds(desk, "0,48.1,8\n1,48.1,8\n")
+
+
+@mistake("speeds with a gap", "got none (", "4 no speed")
+def _(desk: Desk) -> Words:
+    return _speeds(desk, "-9,8\n9,8\n")
+
+
+@mistake("a vehicle that stands for minutes", "velocity needs distance", "the camera stands still")
+def _(desk: Desk) -> Words:
+    return _speeds(desk, "0,0\n1,0\n")
+
+
 @mistake("a recipe that needs speeds, and none", "got none (", "4 no speed")
 def _(desk: Desk) -> Words:
     words = ("train", "packnet_resnet18_m_velocity", desk.rig(), "--out", desk.root / "run")

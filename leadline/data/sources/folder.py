@@ -143,7 +143,7 @@ def _said_of(paths: Sequence[TravelledPath]) -> str:
     return (
         f"way travelled: {steps.sum():,.0f} m in all, {middle:.2f} m from frame to frame in the "
         f"median; {still} steps at rest{advice}; {astray} of {frames} "
-        "frames beyond the record"
+        "frames beyond the record or in a gap of it"
     )
 
 
