@@ -100,7 +100,7 @@ class Packing(nn.Module):
 
     def forward(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c _ _"]:
         packed = functional.pixel_unshuffle(maps, FACTOR)
-        # A program that is compiled or exported folds by itself what is constant.
+        # What is traced for a compiled or exported program is nothing to keep: it folds each time.
         learns = self.training or torch.is_grad_enabled()
         keeps = not (learns or torch.compiler.is_compiling() or self.expand.weight.is_inference())
         if not folding_pays(packed.shape, self.kernel, self.features, kept=keeps):
