@@ -71,8 +71,8 @@ def _settings(
     frames: tuple[int | str, ...] = FRAMES,
     *more: str,
 ) -> tuple[str, ...]:
-    """Of a run without auto-masking before a step."""
-    return (*scratch_changes(*epochs, unmasked, frames), *more)
+    """Of a run without auto-masking before a step, on all frames unless `more` says otherwise."""
+    return (*scratch_changes(*epochs, unmasked, frames), "--data.static=keep", *more)
 
 
 SKIP = "--data.static=skip"
