@@ -188,8 +188,6 @@ class DepthData(LightningDataModule):
             lines.append(f"  {self._between} left out beside frames held out for validation")
         lines.append(f"validation: {val}" if val.frames or val.skipped else "validation: none")
         lines.append(f"unit: {self.unit:g} m per network unit")
-        ways = self.ways()
-        lines += [str(ways)] if ways.known else []
         if self._images is not None:
             lines.append(f"cache: {len(self._images)} of {len(self.source.frames)} images")
         return "\n".join(lines)
@@ -260,7 +258,9 @@ class DepthData(LightningDataModule):
         return knows_motion(self.source, frames, in_time)
 
     def ways(self) -> Ways:
-        """What the frames to train on know of the way to their neighbours in time."""
+        """What the frames to train on know of the way to their neighbours in time: all are asked,
+        which reads a file for each where a data set has one.
+        """
         frames = self.source.frames if self._train is None else self._train.frames
         in_time = [offset for offset in self.offsets if offset.time != 0 and offset.camera == 0]
         return ways_to_neighbours(self.source, frames, in_time)

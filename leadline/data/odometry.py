@@ -237,10 +237,8 @@ def _read_numbers(path: Path) -> list[list[float]]:
         rows = [[float(w) for w in line.split()] for line in lines if line.strip()[:1] not in "#"]
     except ValueError:
         rows = []
-    whole = (
-        {len(row) for row in rows} if np.isfinite([v for row in rows for v in row]).all() else ()
-    )
-    if len(whole) != 1:
+    finite = all(math.isfinite(value) for row in rows for value in row)
+    if not finite or len({len(row) for row in rows}) != 1:
         raise ValueError(
             f"{path}: expected lines 'timestamp x y z qx qy qz qw' or of 12 numbers, a 3x4 pose "
             "for each frame"

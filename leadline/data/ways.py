@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -28,10 +29,15 @@ class Ways:
     fastest: tuple[float, FrameId, FrameId] | None
     """The most metres a second, between which frames; None where no times are known."""
 
+    @cached_property
+    def at_rest(self) -> int:
+        """How many of the known ways are those of a camera that stands."""
+        return int((np.array(self.metres) <= least_way(self.metres)).sum())
+
     @property
     def give_metres(self) -> bool:
         """Whether most frames know their way, and the camera moves by what they know."""
-        moving = sum(way > least_way(self.metres) for way in self.metres)
+        moving = len(self.metres) - self.at_rest
         return self.known >= ENOUGH * self.frames and moving > LEAST_MOVING * len(self.metres)
 
     def check(self) -> None:
@@ -48,16 +54,16 @@ class Ways:
             )
 
     def __str__(self) -> str:
-        median = float(np.median(self.metres))
-        still = sum(way <= least_way(self.metres) for way in self.metres)
+        median = float(np.median(self.metres)) if self.metres else 0.0
         parts = [
             f"way to a neighbour in time: known to {self.known} of {self.frames} frames, "
             f"{median:.2f} m in the median"
         ]
         if self.fastest is not None:
             parts.append(f"at most {self.fastest[0]:.1f} m/s ({3.6 * self.fastest[0]:.0f} km/h)")
-        if still:
-            parts.append(f"{still} of {len(self.metres)} at rest (`data.static: skip` leaves out)")
+        if self.at_rest:
+            count = f"{self.at_rest} of {len(self.metres)}"
+            parts.append(f"{count} at rest (`data.static: skip` leaves these out)")
         return ", ".join(parts)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float64
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
 
 from leadline.data.module import DepthData
@@ -83,9 +84,12 @@ class DepthTraining(pl.LightningModule):
         return data
 
     def on_fit_start(self) -> None:
-        self.objective.check(supplied_by_data(self.data) | supplied_by_predictor(self.predictor))
-        if "distance" in self.objective.needed():
-            self.data.ways().check()
+        ways = self.data.ways() if "distance" in self.objective.needed() else None
+        if ways is not None:
+            rank_zero_only(print)(ways)
+            ways.check()
+        supplied = supplied_by_data(self.data, ways) | supplied_by_predictor(self.predictor)
+        self.objective.check(supplied)
         if isinstance(self.predictor, DepthAndPose):
             self.predictor.check([o for o in self.data.offsets if o != TARGET])
         self._metric = self.is_metric()

@@ -3,12 +3,13 @@
 from torch import nn
 
 from leadline.data.module import DepthData
+from leadline.data.ways import Ways
 from leadline.losses.term import Need
 from leadline.offset import STEREO, TARGET
 
 
-def supplied_by_data(data: DepthData) -> frozenset[Need]:
-    """What a term may look at because the data set has it."""
+def supplied_by_data(data: DepthData, ways: Ways | None = None) -> frozenset[Need]:
+    """What a term may look at because the data set has it; `ways`, where a term asks for them."""
     found: set[Need] = set()
     if any(offset != TARGET for offset in data.offsets) and data.needs.camera:
         found |= {"predicted", "identity"}
@@ -16,7 +17,7 @@ def supplied_by_data(data: DepthData) -> frozenset[Need]:
         found |= {"hint", "proxy"}
         if data.needs.hint_confidence:
             found.add("confidence")
-    if data.ways().give_metres:
+    if ways is not None and ways.give_metres:
         found.add("distance")
     if data.needs.depth:
         found.add("depth")
