@@ -8,7 +8,6 @@ median depth to the true one (the scale of video is free). 1 and 0 are right.
     python benchmarks/automask_start.py --out runs/styles --jobs 2
 """
 
-import argparse
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
@@ -17,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from recipes import VIDEO_RATE
-from small_world import SEEDS, prepare
+from small_world import SEEDS, prepare, run_options
 from stereo_drive import setting
 
 from leadline.data.sources.detect import source_config
@@ -92,10 +91,7 @@ def table(found: dict[tuple[bool, int], list[tuple[float, float]]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--jobs", type=int, default=2, help="runs side by side, one thread each")
-    options = parser.parse_args()
+    options = run_options(__doc__).parse_args()
     prepare(options.out, hints={})
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(options.jobs, mp_context=context) as pool:

@@ -6,14 +6,13 @@ Rounding differs from processor to processor, which moves a run as another seed 
     python benchmarks/demo_steadiness.py --out runs/demo --jobs 2
 """
 
-import argparse
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
-from small_world import SEEDS
+from small_world import SEEDS, run_options
 from stereo_drive import setting
 
 from leadline.data.sources.detect import open_source, source_config
@@ -88,10 +87,7 @@ def table(found: dict[tuple[Mode, float, int], tuple[float, float]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--jobs", type=int, default=2, help="runs side by side, one thread each")
-    options = parser.parse_args()
+    options = run_options(__doc__).parse_args()
     prepare(options.out)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(options.jobs, mp_context=context) as pool:

@@ -10,7 +10,6 @@ rose in their first steps, which says more of the rate than of hints (see the en
     python benchmarks/hints_training.py --out runs/hints --jobs 2
 """
 
-import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from small_world import (
     guesses,
     prepare,
     run_all,
+    run_options,
     spread,
 )
 
@@ -98,10 +98,7 @@ def table(rows: list[Row], no_picture: dict[str, float]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--jobs", type=int, default=2, help="runs side by side, one thread each")
-    options = parser.parse_args()
+    options = run_options(__doc__).parse_args()
     prepare(options.out, {kind.folder: kind.method for kind in KINDS.values()})
     trials = [
         Trial(name, kind.recipe, seed, RATE, kind.folder)

@@ -16,7 +16,6 @@ minutes by two processes.
     python benchmarks/infinite.py --out runs/infinite --jobs 2
 """
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -32,7 +31,16 @@ from small_video import (
     scratch_changes,
     with_velocity,
 )
-from small_world import PROTOCOL, Row, Trial, conditions, guesses, prepare, run_all
+from small_world import (
+    Row,
+    Trial,
+    conditions,
+    evaluated,
+    guesses,
+    prepare,
+    run_all,
+    run_options,
+)
 
 from leadline.colour import DepthScale, colour_depth, montage
 from leadline.data.image_files import read_picture, write_picture
@@ -45,7 +53,7 @@ from leadline.evaluation.infinite import DEFINITION
 from leadline.evaluation.movable import world_labels
 from leadline.evaluation.predictions import open_predictions
 from leadline.evaluation.results import Evaluation
-from leadline.evaluation.run import PREDICTIONS, RESULTS, evaluate_model
+from leadline.evaluation.run import PREDICTIONS, RESULTS
 from leadline.training.curves import read_curves
 from leadline.training.run_folder import CURVES
 
@@ -105,15 +113,7 @@ def trials(out: Path, seeds: Sequence[int]) -> list[Trial]:
 
 def scored_by_medians(trial: Trial, out: Path) -> Row:
     """Figures of a finished run, whatever its own scale."""
-    run = out / trial.folder
-    evaluation = evaluate_model(
-        run / "model",
-        out / "world",
-        run / MEDIANS,
-        split=out / "test.txt",
-        protocol=PROTOCOL,
-        alignment="median",
-    )
+    run, evaluation = out / trial.folder, evaluated(trial, out, "median")
     if evaluation.infinite is None:
         raise ValueError(f"expected labels of what moves in {out / 'world'}, found none")
     return {
@@ -211,9 +211,7 @@ def most_moving_along(source: Source, frames: Sequence[FrameId]) -> FrameId:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--jobs", type=int, default=2, help="runs side by side, one thread each")
+    parser = run_options(__doc__)
     parser.add_argument("--seeds", type=int, default=1, help="how many of each, from 0 on")
     options = parser.parse_args()
     out, seeds = options.out, range(options.seeds)

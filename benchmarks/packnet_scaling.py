@@ -10,7 +10,6 @@ equally many weights. Runs resume.
     python benchmarks/packnet_scaling.py --out runs/styles --jobs 2
 """
 
-import argparse
 import json
 import time
 from pathlib import Path
@@ -27,6 +26,7 @@ from small_world import (
     guesses,
     prepare,
     run_all,
+    run_options,
 )
 
 from leadline.networks.backbone import Backbone
@@ -161,10 +161,7 @@ def gains(rows: list[Row]) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--jobs", type=int, default=2, help="runs side by side, one thread each")
-    options = parser.parse_args()
+    options = run_options(__doc__).parse_args()
     out = options.out.resolve()
     prepare(out)
     half = half_resnet(out)

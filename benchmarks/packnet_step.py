@@ -21,7 +21,15 @@ from statistics import median
 
 import torch
 from plain.packnet import as_published
-from stereo_drive import JPEG_DRIVE, data_argument, open_drives, record, setting
+from stereo_drive import (
+    JPEG_DRIVE,
+    data_argument,
+    flat_gradient,
+    open_drives,
+    record,
+    setting,
+    take_step,
+)
 from torch import Tensor, nn
 
 from leadline.data.collate import collate
@@ -70,15 +78,10 @@ class Form:
         return training_step(own.predictor, own.explainer, own.objective, self.batch).loss
 
     def step(self) -> None:
-        self.optimiser.zero_grad()
-        self.loss().backward()
-        self.optimiser.step()
+        take_step(self.loss, self.optimiser)
 
     def gradient(self) -> Tensor:
-        self.optimiser.zero_grad()
-        self.loss().backward()
-        parameters = self.training.predictor.parameters()
-        return torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
+        return flat_gradient(self.loss, self.training.predictor)
 
 
 def video_batch(data: Path, size: int) -> Batch:

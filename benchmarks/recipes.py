@@ -7,10 +7,18 @@ one folder can serve both.
     python benchmarks/recipes.py --out runs/styles --jobs 2
 """
 
-import argparse
 from pathlib import Path
 
-from small_world import LEARNING_RATE, Row, Trial, conditions, guesses, prepare, run_all
+from small_world import (
+    LEARNING_RATE,
+    Row,
+    Trial,
+    conditions,
+    guesses,
+    prepare,
+    run_all,
+    run_options,
+)
 
 from leadline.evaluation.alignment import Alignment
 
@@ -62,10 +70,7 @@ def table(rows: list[Row], metric: dict[str, float], scaled: dict[str, float]) -
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--jobs", type=int, default=2, help="runs side by side, one thread each")
-    options = parser.parse_args()
+    options = run_options(__doc__).parse_args()
     prepare(options.out)
     trials = [
         Trial(name, recipe, 0, VIDEO_RATE if name in VIDEO else LEARNING_RATE)

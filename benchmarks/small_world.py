@@ -3,6 +3,7 @@
 What is shared by the benchmarks that compare recipes: the world, its hints, the schedule, rows.
 """
 
+import argparse
 import hashlib
 import json
 import math
@@ -26,6 +27,7 @@ from leadline.evaluation.alignment import UNALIGNED, Alignment
 from leadline.evaluation.details import score_details
 from leadline.evaluation.guesses import honest_guesses
 from leadline.evaluation.protocol import named_protocol
+from leadline.evaluation.results import Evaluation
 from leadline.evaluation.run import PREDICTIONS, TRUTH, evaluate_model
 from leadline.evaluation.world import detailed_frames
 from leadline.hints.generate import generate_hints
@@ -78,6 +80,14 @@ class Trial:
         return f"{self.name.replace(' ', '_')}_{self.seed}"
 
 
+def run_options(description: str | None) -> argparse.ArgumentParser:
+    """What every benchmark that trains is told."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--jobs", type=int, default=2, help="runs side by side, one thread each")
+    return parser
+
+
 def prepare(
     out: Path, hints: Mapping[str, HintMethod] = HINTS, settings: WorldSettings = WORLD
 ) -> None:
@@ -128,6 +138,19 @@ def train_and_score(trial: Trial, out: Path) -> Row:
     return row
 
 
+def evaluated(trial: Trial, out: Path, alignment: str) -> Evaluation:
+    """A finished run scored with an alignment of its own choice."""
+    run = out / trial.folder
+    return evaluate_model(
+        run / "model",
+        out / "world",
+        run / f"evaluation_{alignment}",
+        split=out / "test.txt",
+        protocol=PROTOCOL,
+        alignment=alignment,
+    )
+
+
 def _changes(trial: Trial) -> list[str]:
     """What differs from the recipe: a small size, few steps, no pretrained weights."""
     networks = [name for name in ("depth", "pose") if f"{name}:" in recipe_text(trial.recipe)]
@@ -147,7 +170,7 @@ def _changes(trial: Trial) -> list[str]:
 
 def _details(world: Path, evaluation: Path, split: Path) -> Row:
     frames = detailed_frames(
-        open_source(world), read_split(split), world, evaluation / PREDICTIONS, evaluation / TRUTH
+        open_source(world), read_split(split), evaluation / PREDICTIONS, evaluation / TRUTH
     )
     details = score_details(frames, named_protocol(PROTOCOL))
     return {

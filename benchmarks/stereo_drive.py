@@ -2,12 +2,14 @@
 
 import argparse
 import os
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
 import cv2
 import torch
 from PIL import features
+from torch import Tensor, nn
 
 from leadline.data.sources.base import FrameId, Source
 from leadline.data.sources.kitti import KittiRaw
@@ -42,6 +44,19 @@ def write_hints(source: Source, frames: list[FrameId], folder: Path) -> None:
         assert partner is not None
         paths = source.image_path(frame), source.image_path(partner)
         make_hints(HintJob(*paths, source.hint_path(frame)), HintMethod("single"), folder)
+
+
+def take_step(loss: Callable[[], Tensor], optimiser: torch.optim.Optimizer) -> None:
+    optimiser.zero_grad()
+    loss().backward()
+    optimiser.step()
+
+
+def flat_gradient(loss: Callable[[], Tensor], network: nn.Module) -> Tensor:
+    """Of all weights that learn, side by side."""
+    network.zero_grad()
+    loss().backward()
+    return torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
 
 
 def setting() -> str:

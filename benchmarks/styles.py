@@ -13,7 +13,6 @@ differences pass 4.3 standard errors (5 %). Runs resume; each finished run is on
     python benchmarks/styles.py --out runs/styles --jobs 2
 """
 
-import argparse
 from pathlib import Path
 
 from small_world import (
@@ -26,6 +25,7 @@ from small_world import (
     guesses,
     prepare,
     run_all,
+    run_options,
     spread,
 )
 
@@ -68,10 +68,7 @@ def table(rows: list[Row], no_picture: dict[str, float]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--jobs", type=int, default=2, help="runs side by side, one thread each")
-    options = parser.parse_args()
+    options = run_options(__doc__).parse_args()
     prepare(options.out)
     trials = [Trial(style, recipe, seed) for seed in SEEDS for style, recipe in STYLES.items()]
     rows = run_all(trials, options.out, options.jobs)

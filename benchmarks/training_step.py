@@ -24,10 +24,12 @@ from stereo_drive import (
     JPEG_DRIVE,
     WIDTH,
     data_argument,
+    flat_gradient,
     left_frames,
     open_drives,
     record,
     setting,
+    take_step,
     write_hints,
 )
 from torch import Tensor, nn
@@ -64,15 +66,10 @@ class Form:
     optimiser: torch.optim.Optimizer
 
     def step(self) -> None:
-        self.optimiser.zero_grad()
-        self.loss().backward()
-        self.optimiser.step()
+        take_step(self.loss, self.optimiser)
 
     def gradient(self) -> Tensor:
-        self.optimiser.zero_grad()
-        self.loss().backward()
-        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
-        return torch.cat([gradient.flatten() for gradient in gradients])
+        return flat_gradient(self.loss, self.network)
 
 
 def real_batch(data: Path, folder: Path) -> Batch:

@@ -10,7 +10,6 @@ resume.
     python benchmarks/velocity.py --out runs/speed --jobs 2
 """
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,18 +26,18 @@ from small_video import (
     with_velocity,
 )
 from small_world import (
-    PROTOCOL,
     SEEDS,
     Row,
     Trial,
     conditions,
+    evaluated,
     guesses,
     prepare,
     run_all,
+    run_options,
 )
 
 from leadline.evaluation.alignment import Alignment
-from leadline.evaluation.run import evaluate_model
 
 WORLD = replace(small_world.WORLD, drives=40, frames=10)
 HELD_OUT = 6
@@ -58,23 +57,14 @@ trained on (two seeds). The weight and the marks were not touched.
 
 def scales(trial: Trial, out: Path) -> Row:
     """Both ways to score one model, and the scale that its predictions lack."""
-    run, found = out / trial.folder, {}
-    for alignment in ("none", "median"):
-        evaluation = evaluate_model(
-            run / "model",
-            out / "world",
-            run / f"evaluation_{alignment}",
-            split=out / "test.txt",
-            protocol=PROTOCOL,
-            alignment=alignment,
-        )
-        found[alignment] = evaluation.mean.abs_rel
+    metric, scaled = (evaluated(trial, out, alignment) for alignment in ("none", "median"))
     return {
         "style": trial.name,
         "seed": trial.seed,
-        **found,
-        "scale": evaluation.median_ratio,
-        "spread": evaluation.ratio_spread,
+        "none": metric.mean.abs_rel,
+        "median": scaled.mean.abs_rel,
+        "scale": metric.median_ratio,
+        "spread": metric.ratio_spread,
     }
 
 
@@ -133,10 +123,7 @@ def verdict(rows: list[Row], seed: int, no_picture: dict[str, dict[str, float]])
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--jobs", type=int, default=2, help="runs side by side, one thread each")
-    options = parser.parse_args()
+    options = run_options(__doc__).parse_args()
     prepare(options.out, hints={}, settings=WORLD)
     hold_out(options.out, HELD_OUT)
     recipes = {"M": RECIPE, "M+v": with_velocity(RECIPE, options.out)}

@@ -125,7 +125,7 @@ def _evaluate(
     found: list[Details] = []
 
     def detail_section(predictions: Path, truth: Path) -> list[Section]:
-        frames = detailed_frames(source, test, world, predictions, truth)
+        frames = detailed_frames(source, test, predictions, truth)
         found.append(score_details(frames, named_protocol(PROTOCOL)))
         return [Section("Details", (Facts(_words(found[0])),))]
 

@@ -9,10 +9,10 @@ from jaxtyping import Bool
 
 from leadline.data.image_files import decoded, unreadable
 from leadline.data.sources.base import FrameId, Source
-from leadline.data.sources.kitti import IMAGE_FOLDERS
 from leadline.data.synthetic.kinds import Kind
 from leadline.evaluation.infinite import Labels
 from leadline.evaluation.panels import find_photographs
+from leadline.evaluation.world import label_picture
 from leadline.offset import Offset
 
 MOVABLE = (Kind.VEHICLE, Kind.MOVING_VEHICLE)
@@ -31,7 +31,7 @@ def world_labels(source: Source, frames: Iterable[FrameId]) -> LabelsOf:
 
     def labels_of(image_id: str) -> Labels | None:
         frame = frame_of[image_id]
-        kinds = _picture(source, "kinds", frame)
+        kinds = label_picture(source, "kinds", frame)
         if kinds is None:
             return None
         moving = kinds == Kind.MOVING_VEHICLE
@@ -65,10 +65,10 @@ def _moving_along(
     """Moving things whose distance is the same in a neighbouring frame."""
     neighbours = (source.neighbour(frame, Offset(time)) for time in (1, -1))
     other = next((found for found in neighbours if found is not None), None)
-    objects, depth = _picture(source, "instances", frame), source.true_depth(frame)
+    objects, depth = label_picture(source, "instances", frame), source.true_depth(frame)
     if other is None or objects is None or depth is None:
         return None
-    other_objects, other_depth = _picture(source, "instances", other), source.true_depth(other)
+    other_objects, other_depth = label_picture(source, "instances", other), source.true_depth(other)
     if other_objects is None or other_depth is None:
         return None
     along = np.zeros_like(moving)
@@ -77,14 +77,3 @@ def _moving_along(
         if there.size and abs(float(np.median(here) - np.median(there))) <= SAME_DISTANCE:
             along |= objects == number
     return along
-
-
-def _picture(source: Source, kind: str, frame: FrameId) -> np.ndarray | None:
-    """A label picture of a synthetic world; None where there is none."""
-    if frame.camera >= len(IMAGE_FOLDERS):
-        return None
-    folder = source.root / frame.sequence / kind / IMAGE_FOLDERS[frame.camera]
-    path = folder / f"{frame.index:010d}.png"
-    if not path.is_file():
-        return None
-    return decoded(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
