@@ -15,12 +15,13 @@ def split_frames(source: Source, split: Path) -> tuple[FrameId, ...]:
         ValueError: as `read_split`.
     """
     own = source.splits
-    if split.is_file() or not own:
+    if split.is_file():
         return read_split(split)
     if str(split) not in own:
+        name = source.root.resolve().name
+        lists = f"which has {', '.join(own)}" if own else "which has none"
         raise FileNotFoundError(
-            f"{split}: expected a split file or a list of {source.root.resolve().name} itself, "
-            f"which has {', '.join(own)}; correct the name"
+            f"{split}: expected a split file or a list of {name} itself, {lists}; correct the name"
         )
     return own[str(split)]
 

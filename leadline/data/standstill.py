@@ -23,7 +23,7 @@ from leadline.data.image_tensors import load_image
 from leadline.data.odometry import least_way, usual_way
 from leadline.data.sources.base import FrameId, Source
 from leadline.files import atomic_path, file_state
-from leadline.offset import Offset
+from leadline.offset import TARGET, Offset
 
 Static = Literal["keep", "skip"]
 """What becomes of such frames."""
@@ -65,7 +65,7 @@ def check_static(static: Static, offsets: Sequence[Offset]) -> None:
     if static == "skip" and not any(_is_in_time(offset) for offset in offsets):
         raise ValueError(
             "static: 'skip' expects neighbours in time among the frames, such as [0, -1, 1], got "
-            f"[{', '.join(map(str, offsets))}]; leave it at 'keep'"
+            f"[{', '.join('0' if o == TARGET else str(o) for o in offsets)}]; leave it at 'keep'"
         )
 
 

@@ -1,11 +1,13 @@
 from pathlib import Path
 
 import pytest
+from data.tiny_trees import write_rig
 from hypothesis import given
 from hypothesis import strategies as st
 
 from leadline.data.sources.base import FrameId
-from leadline.data.splits import apart, hold_out, read_split
+from leadline.data.sources.folder import ImageFolder
+from leadline.data.splits import apart, hold_out, read_split, split_frames
 
 
 def test_a_split_file(tmp_path: Path) -> None:
@@ -91,3 +93,11 @@ def test_next_door_is_dropped_without_video_too() -> None:
 def test_a_share_beyond_the_whole_is_an_error(share: float) -> None:
     with pytest.raises(ValueError, match="expected 0"):
         hold_out([FrameId("s", 0)], share)
+
+
+def test_a_split_that_is_neither_a_file_nor_a_list_of_the_data_set(tmp_path: Path) -> None:
+    source = ImageFolder(write_rig(tmp_path / "rig", 2))
+    (tmp_path / "train").mkdir()
+    for name in ("train", str(tmp_path / "train")):
+        with pytest.raises(FileNotFoundError, match="a list of rig itself, which has none"):
+            split_frames(source, Path(name))
