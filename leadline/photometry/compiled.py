@@ -67,7 +67,13 @@ def _window_means(sums: Array, x: int, ninth: float) -> tuple[float, float, floa
 @compiled_fast
 @no_type_check
 def _errors_of_images(
-    a: Array, b: Array, ssim_weight: float, first: int, last: int, out: Array
+    a: Array,
+    b: Array,
+    ssim_weight: float,
+    robust_epsilon: float,
+    first: int,
+    last: int,
+    out: Array,
 ) -> None:
     """out[i] = photometric error of a[i] against b[i % len(b)] for i in [first, last)."""
     _, channels, height, width = a.shape
@@ -76,6 +82,7 @@ def _errors_of_images(
     absolute_share = dtype((1 - ssim_weight) / channels)
     ninth, c1, c2 = dtype(NINTH), dtype(LUMINANCE_CONSTANT), dtype(CONTRAST_CONSTANT)
     one, two, half, zero = dtype(1), dtype(2), dtype(0.5), dtype(0)
+    epsilon = dtype(robust_epsilon)
     sums = np.empty((5, width + 2), a.dtype)
     for i in range(first, last):
         j = i % b.shape[0]
@@ -84,8 +91,13 @@ def _errors_of_images(
             row[:] = zero
             for c in range(channels):
                 p, q = a[i, c, y], b[j, c, y]
-                for x in range(width):
-                    row[x] += absolute_share * abs(p[x] - q[x])
+                if robust_epsilon == 0:
+                    for x in range(width):
+                        row[x] += absolute_share * abs(p[x] - q[x])
+                else:
+                    for x in range(width):
+                        difference = p[x] - q[x]
+                        row[x] += absolute_share * np.sqrt(difference * difference + epsilon)
                 if ssim_weight == 0:
                     continue
                 _window_sums(a[i, c], b[j, c], y, sums)
@@ -149,13 +161,21 @@ def _spread_over_columns(windows: Array, out: Array) -> None:
 @compiled_fast
 @no_type_check
 def _gradients_of_images(
-    a: Array, b: Array, upstream: Array, ssim_weight: float, first: int, last: int, out: Array
+    a: Array,
+    b: Array,
+    upstream: Array,
+    ssim_weight: float,
+    robust_epsilon: float,
+    first: int,
+    last: int,
+    out: Array,
 ) -> None:
     """out[i] = d error[i] / d a[i] times upstream[i], for i in [first, last)."""
     _, channels, height, width = a.shape
     dtype = a.dtype.type
     structural_share = dtype(ssim_weight / channels)
     absolute_share = dtype((1 - ssim_weight) / channels)
+    epsilon, robust = dtype(robust_epsilon), robust_epsilon != 0
     sums = np.empty((5, width + 2), a.dtype)
     windows = np.empty((3, width + 2), a.dtype)
     rows = np.zeros((3, 3, width), a.dtype)
@@ -184,7 +204,10 @@ def _gradients_of_images(
                     own = upper * top[1, x] + centre[1, x] + lower * bottom[1, x]
                     other = upper * top[2, x] + centre[2, x] + lower * bottom[2, x]
                     difference = p[x] - t[x]
-                    sign = dtype(difference > 0) - dtype(difference < 0)
+                    if robust:
+                        sign = difference / np.sqrt(difference * difference + epsilon)
+                    else:
+                        sign = dtype(difference > 0) - dtype(difference < 0)
                     grad[x] = constant + own * p[x] + other * t[x] + absolute_share * up[x] * sign
 
 
@@ -203,28 +226,38 @@ class CompiledErrors(torch.autograd.Function):
     """`photometric_errors` on a CPU, differentiable in the explanations."""
 
     @staticmethod
-    def forward(ctx: Any, explanations: Tensor, target: Tensor, ssim_weight: float) -> Tensor:
+    def forward(
+        ctx: Any,
+        explanations: Tensor,
+        target: Tensor,
+        ssim_weight: float,
+        robust_epsilon: float,
+    ) -> Tensor:
         explanations, target = explanations.contiguous(), target.contiguous()
         ctx.save_for_backward(explanations, target)
-        ctx.ssim_weight = ssim_weight
+        ctx.weights = ssim_weight, robust_epsilon
         count, (height, width) = explanations.shape[:2].numel(), explanations.shape[-2:]
         errors = explanations.new_empty((*explanations.shape[:2], height, width))
         a = explanations.flatten(0, 1).detach().numpy()
         b, out = target.numpy(), errors.flatten(0, 1).numpy()
         _over_images(
-            lambda first, last: _errors_of_images(a, b, ssim_weight, first, last, out), count
+            lambda first, last: _errors_of_images(
+                a, b, ssim_weight, robust_epsilon, first, last, out
+            ),
+            count,
         )
         return errors
 
     @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None, None]:
         explanations, target = ctx.saved_tensors
         gradient = torch.empty_like(explanations)
         a = explanations.flatten(0, 1).detach().numpy()
         b, out = target.numpy(), gradient.flatten(0, 1).numpy()
         up = upstream[0].contiguous().flatten(0, 1).numpy()
-        weight = ctx.ssim_weight
+        weight, epsilon = ctx.weights
         _over_images(
-            lambda first, last: _gradients_of_images(a, b, up, weight, first, last, out), len(a)
+            lambda first, last: _gradients_of_images(a, b, up, weight, epsilon, first, last, out),
+            len(a),
         )
-        return gradient, None, None
+        return gradient, None, None, None

@@ -4,12 +4,32 @@ Colours are in [0, 1] and not augmented. These are the formulas; on a CPU `photo
 the same numbers, forward and backward, from the compiled pass of `compiled.py`.
 """
 
+from typing import Literal
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from leadline.photometry.constants import CONTRAST_CONSTANT, LUMINANCE_CONSTANT, SSIM_WEIGHT
+from leadline.photometry.constants import (
+    CONTRAST_CONSTANT,
+    LUMINANCE_CONSTANT,
+    ROBUST_EPSILON,
+    SSIM_WEIGHT,
+)
+
+Absolute = Literal["l1", "robust_l1"]
+"""|a - b|, or sqrt((a - b)^2 + 1e-6) [featdepth]."""
+
+
+def absolute_difference(
+    a: Float[Tensor, "*n c h w"], b: Float[Tensor, "*b c h w"], form: Absolute = "l1"
+) -> Float[Tensor, "*n c h w"]:
+    """|a - b| per channel, or its robust form."""
+    difference = a - b
+    if form == "l1":
+        return difference.abs()
+    return (difference.square() + ROBUST_EPSILON).sqrt()
 
 
 def _window_mean(image: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
@@ -39,9 +59,10 @@ def photometric_error(
     a: Float[Tensor, "b c h w"],
     b: Float[Tensor, "b c h w"],
     ssim_weight: float = SSIM_WEIGHT,
+    absolute_form: Absolute = "l1",
 ) -> Float[Tensor, "b 1 h w"]:
     """pe(a, b) = w * mean_c ssim_distance(a, b) + (1 - w) * mean_c |a - b| [monodepth2]."""
-    absolute = (a - b).abs().mean(1, keepdim=True)
+    absolute = absolute_difference(a, b, absolute_form).mean(1, keepdim=True)
     if ssim_weight == 0:
         return absolute
     structural = ssim_distance(a, b).mean(1, keepdim=True)
@@ -52,6 +73,7 @@ def photometric_errors(
     explanations: Float[Tensor, "n b c h w"],
     target: Float[Tensor, "b c h w"],
     ssim_weight: float = SSIM_WEIGHT,
+    absolute_form: Absolute = "l1",
 ) -> Float[Tensor, "n b h w"]:
     """`photometric_error` of each of n explanations of one target, without copies of the target."""
     # The compiled pass reflects windows at the border, which a single row or column cannot.
@@ -60,7 +82,9 @@ def photometric_errors(
         from leadline.photometry.compiled import CompiledErrors
 
         errors: Tensor = CompiledErrors.apply(  # type: ignore[no-untyped-call]
-            explanations, target, ssim_weight
+            explanations, target, ssim_weight, 0.0 if absolute_form == "l1" else ROBUST_EPSILON
         )
         return errors
-    return torch.stack([photometric_error(one, target, ssim_weight)[:, 0] for one in explanations])
+    return torch.stack(
+        [photometric_error(one, target, ssim_weight, absolute_form)[:, 0] for one in explanations]
+    )

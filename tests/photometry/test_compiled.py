@@ -6,21 +6,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leadline.photometry.compiled import CompiledErrors
-from leadline.photometry.error import photometric_error, photometric_errors
+from leadline.photometry.constants import ROBUST_EPSILON
+from leadline.photometry.error import Absolute, photometric_error, photometric_errors
 
 sizes = st.tuples(st.integers(2, 9), st.integers(2, 12))
 
 
-@given(sizes, st.integers(0, 2**31), st.sampled_from([0.0, 0.85, 1.0]), st.integers(1, 3))
+forms = st.sampled_from(["l1", "robust_l1"])
+
+
+@given(sizes, st.integers(0, 2**31), st.sampled_from([0.0, 0.85, 1.0]), st.integers(1, 3), forms)
 def test_compiled_equals_the_formulas(
-    size: tuple[int, int], seed: int, weight: float, channels: int
+    size: tuple[int, int], seed: int, weight: float, channels: int, form: Absolute
 ) -> None:
     torch.manual_seed(seed)
     explanations = torch.rand(3, 2, channels, *size, dtype=torch.float64, requires_grad=True)
     target = torch.rand(2, channels, *size, dtype=torch.float64)
     upstream = torch.randn(3, 2, *size, dtype=torch.float64)
-    plain = torch.stack([photometric_error(one, target, weight)[:, 0] for one in explanations])
-    compiled = photometric_errors(explanations, target, weight)
+    plain = torch.stack(
+        [photometric_error(one, target, weight, form)[:, 0] for one in explanations]
+    )
+    compiled = photometric_errors(explanations, target, weight, form)
     torch.testing.assert_close(compiled, plain, atol=1e-12, rtol=0)
     (plain_gradient,) = torch.autograd.grad(plain, explanations, upstream)
     (gradient,) = torch.autograd.grad(compiled, explanations, upstream)
@@ -39,12 +45,13 @@ def test_single_precision_on_dark_and_flat_images() -> None:
     )
 
 
-def test_the_gradient_is_that_of_finite_differences() -> None:
+@pytest.mark.parametrize("epsilon", [0.0, ROBUST_EPSILON])
+def test_the_gradient_is_that_of_finite_differences(epsilon: float) -> None:
     torch.manual_seed(1)
     target = torch.rand(1, 2, 4, 5, dtype=torch.float64)
     explanations = torch.rand(2, 1, 2, 4, 5, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(
-        lambda x: CompiledErrors.apply(x, target, 0.85), explanations, eps=1e-7
+        lambda x: CompiledErrors.apply(x, target, 0.85, epsilon), explanations, eps=1e-7
     )
 
 
