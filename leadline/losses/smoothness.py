@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from leadline.geometry.depth import to_scale
+from leadline.losses.roughness import edge_weighted_curvature, edge_weighted_slope
 from leadline.losses.term import Term
 from leadline.offset import TARGET
 from leadline.types import LossValue, Scene
@@ -16,42 +17,72 @@ MEAN_FLOOR = 1e-7
 
 
 def edge_aware_smoothness(
-    inverse_depth: Float[Tensor, "b 1 h w"], image: Float[Tensor, "b 3 h w"]
+    inverse_depth: Float[Tensor, "b 1 h w"],
+    image: Float[Tensor, "b 3 h w"],
+    *,
+    second_order: bool = False,
+    sharpness: float = 1.0,
+    normalise: bool = True,
 ) -> Float[Tensor, "b"]:
-    """mean |dx d*| exp(-mean_c |dx I|) + mean |dy d*| exp(-mean_c |dy I|) per sample [monodepth2].
+    """mean |dx d*| exp(-a mean_c |dx I|) + mean |dy d*| exp(-a mean_c |dy I|) per sample
+    [monodepth2], with a = `sharpness`; with `second_order` plus the same of second differences
+    [featdepth].
 
     d* = d / mean(d): without the division the loss would be least for a scene infinitely far away.
     """
-    normalised = inverse_depth / (inverse_depth.mean((2, 3), keepdim=True) + MEAN_FLOOR)
-    along_x = normalised.diff(dim=3).abs() * (-image.diff(dim=3).abs().mean(1, keepdim=True)).exp()
-    along_y = normalised.diff(dim=2).abs() * (-image.diff(dim=2).abs().mean(1, keepdim=True)).exp()
-    return along_x.mean((1, 2, 3)) + along_y.mean((1, 2, 3))
+    if normalise:
+        inverse_depth = inverse_depth / (inverse_depth.mean((2, 3), keepdim=True) + MEAN_FLOOR)
+    slope = edge_weighted_slope(inverse_depth, image, sharpness)
+    if not second_order:
+        return slope
+    return slope + edge_weighted_curvature(inverse_depth, image, sharpness)
 
 
 class Smoothness(Term):
     """Edge-aware smoothness of each scale at its own size, divided by 2^scale [monodepth2].
 
-    With `at` full every scale is smoothed at the size of the images, to which the explainer has
-    brought it [packnet].
+    Args:
+        at: `full` smooths every scale at the size of the images, to which the explainer has brought
+            it [packnet].
+        second_order: also penalises second differences [featdepth].
+        sharpness: how fast an edge of the picture forgives one of depth: 1 [monodepth2], 0.5
+            [featdepth].
+        normalise: divides inverse depth by its mean; [featdepth] leaves that out where a stereo
+            pair gives the scale. In network units then.
 
     Departure: the smoothed quantity is inverse depth; the released code takes the sigmoid before
     its affine map to inverse depth, which differs by a constant 1 / maximum. The image is shrunk
     by area averaging on the device instead of a Lanczos pyramid made by the loader.
     """
 
-    def __init__(self, at: Literal["own", "full"] = "own") -> None:
+    def __init__(
+        self,
+        at: Literal["own", "full"] = "own",
+        second_order: bool = False,
+        sharpness: float = 1.0,
+        normalise: bool = True,
+    ) -> None:
         super().__init__()
         self.at = at
+        self.second_order = second_order
+        self.sharpness = sharpness
+        self.normalise = normalise
 
     def forward(self, scene: Scene) -> LossValue:
         image = scene.batch.images[TARGET]
         sums = []
         for scale, depth in scene.predictions.depth[TARGET].items():
             if self.at == "full":
-                full = edge_aware_smoothness(1 / scene.errors.depth[scale], image)
-                sums.append(full.sum() / 2**scale)
-                continue
-            small = to_scale(image, scale, (depth.shape[-2], depth.shape[-1]))
-            sums.append(edge_aware_smoothness(1 / depth, small).sum() / 2**scale)
+                own, guide = scene.errors.depth[scale], image
+            else:
+                own, guide = depth, to_scale(image, scale, (depth.shape[-2], depth.shape[-1]))
+            roughness = edge_aware_smoothness(
+                1 / own if self.normalise else scene.batch.unit / own,
+                guide,
+                second_order=self.second_order,
+                sharpness=self.sharpness,
+                normalise=self.normalise,
+            )
+            sums.append(roughness.sum() / 2**scale)
         counts = sums[0].new_full((len(sums),), float(len(scene.batch)))
         return LossValue(torch.stack(sums), counts)
