@@ -17,7 +17,13 @@ from leadline.data.collate import collate
 from leadline.data.crop_bottom import check_crop_bottom
 from leadline.data.dataset import DepthDataset, Extras
 from leadline.data.hint_maps import hints_description
-from leadline.data.rig import RigSummary, knows_motion, rig_summary
+from leadline.data.rig import (
+    NETWORK_BASELINE,
+    RigSummary,
+    knows_motion,
+    metres_per_unit,
+    rig_summary,
+)
 from leadline.data.sampler import CountedLoader, CountedSampler
 from leadline.data.selection import Needs, Selection, select
 from leadline.data.sources.base import FrameId, Source
@@ -26,9 +32,6 @@ from leadline.data.standstill import STATIC, Static, check_static, standing_fram
 from leadline.data.ways import Ways, ways_to_neighbours
 from leadline.offset import STEREO, TARGET, Offset
 from leadline.types import Batch
-
-NETWORK_BASELINE = 0.1
-"""The baseline in network units, for which the papers' constants are made [monodepth2]."""
 
 Neighbours = Literal["required", "optional"]
 
@@ -65,7 +68,9 @@ class DepthData(LightningDataModule):
         cache: folder of this data set alone, in which images and hints are kept at the training
             size, times `zoom`.
         limit: train on so many frames only, the first ones: a check of recipe and installation.
-        unit: metres per network unit; by default baseline / 0.1 with a stereo frame, 1 without.
+        unit: metres per network unit; by default baseline / `network_baseline` with a stereo frame,
+            1 without.
+        network_baseline: the baseline in network units, 0.1 where not said otherwise [monodepth2].
         seed: of order, augmentation and noise.
     """
 
@@ -95,6 +100,7 @@ class DepthData(LightningDataModule):
         cache: Path | None = None,
         limit: int | None = None,
         unit: float | None = None,
+        network_baseline: float = NETWORK_BASELINE,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -122,7 +128,9 @@ class DepthData(LightningDataModule):
         self.crop_bottom = crop_bottom
         self.cache = cache
         self.limit = limit
-        self.unit = self._default_unit() if unit is None else unit
+        baseline = self.rig_summary().baseline
+        default_unit = metres_per_unit(baseline, self.offsets, network_baseline)
+        self.unit = default_unit if unit is None else unit
         self.seed = seed
         self._train: Selection | None = None
         self._val: Selection | None = None
@@ -277,12 +285,6 @@ class DepthData(LightningDataModule):
         workers = max(self.workers, 1)
         still = standing_frames(self.source, chosen.frames, self.offsets, self.cache, workers)
         return chosen.without(still, STATIC)
-
-    def _default_unit(self) -> float:
-        baseline = self.rig_summary().baseline
-        if baseline is None or all(offset.camera == 0 for offset in self.offsets):
-            return 1.0
-        return baseline / NETWORK_BASELINE
 
     def _split(self) -> tuple[Sequence[FrameId], Sequence[FrameId]]:
         source, given = self.source, self.train_split

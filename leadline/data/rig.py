@@ -7,6 +7,9 @@ from typing import NamedTuple
 from leadline.data.sources.base import FrameId, Source
 from leadline.offset import Offset
 
+NETWORK_BASELINE = 0.1
+"""The baseline in network units, for which the papers' constants are made [monodepth2]."""
+
 
 class RigSummary(NamedTuple):
     """Medians over all images of a source; None where it has no camera or no pair."""
@@ -32,6 +35,23 @@ def rig_summary(source: Source) -> RigSummary:
         statistics.median(focals) if focals else None,
         statistics.median(baselines) if baselines else None,
     )
+
+
+def metres_per_unit(
+    baseline: float | None, offsets: Sequence[Offset], network_baseline: float
+) -> float:
+    """Of a pair that `offsets` ask for baseline / `network_baseline`, else 1.
+
+    Raises:
+        ValueError: a baseline of no network units.
+    """
+    if not network_baseline > 0:
+        raise ValueError(
+            f"network_baseline: expected more than 0 network units, got {network_baseline}"
+        )
+    if baseline is None or all(offset.camera == 0 for offset in offsets):
+        return 1.0
+    return baseline / network_baseline
 
 
 def knows_motion(source: Source, frames: Sequence[FrameId], offsets: Sequence[Offset]) -> bool:

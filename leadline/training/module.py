@@ -1,6 +1,6 @@
 """The one LightningModule: it holds the schedule, and no method's name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float64
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
 
@@ -24,6 +25,7 @@ from leadline.synthesis.predict import DepthAndPose
 from leadline.training.optimisers import ParameterRule, freeze_by_rule, parameter_groups
 from leadline.training.step import NonFiniteLoss, Step, training_step
 from leadline.training.supply import supplied_by_data, supplied_by_predictor
+from leadline.training.warmup import NO_WARMUP, Warmup
 from leadline.types import Batch
 
 VALIDATION_RANGE = (1e-3, 80.0)
@@ -44,6 +46,7 @@ class DepthTraining(pl.LightningModule):
         explainer: how explanations of the target are judged.
         optimiser: given parameter groups.
         schedule: of the learning rate, stepped at the end of each epoch; none keeps it constant.
+        warmup: over which steps the learning rate rises to where the schedule has it.
         groups: parameters that learn at another rate, or not at all.
     """
 
@@ -54,6 +57,7 @@ class DepthTraining(pl.LightningModule):
         explainer: Explainer = PUBLISHED_EXPLAINER,
         optimiser: OptimizerCallable = default_optimiser,
         schedule: LRSchedulerCallable | None = None,
+        warmup: Warmup = NO_WARMUP,
         groups: Sequence[ParameterRule] = (),
     ) -> None:
         super().__init__()
@@ -63,6 +67,7 @@ class DepthTraining(pl.LightningModule):
         self.validation_metrics = DepthMetricsByImage()
         self._optimiser = optimiser
         self._schedule = schedule
+        self._warmup = warmup
         self._groups = tuple(groups)
         self._metric = False
         freeze_by_rule(predictor, self._groups)
@@ -74,6 +79,16 @@ class DepthTraining(pl.LightningModule):
         if self._schedule is None:
             return optimiser
         return {"optimizer": optimiser, "lr_scheduler": self._schedule(optimiser)}
+
+    def optimizer_step(
+        self,
+        epoch: int,
+        batch_idx: int,
+        optimizer: torch.optim.Optimizer | LightningOptimizer,
+        optimizer_closure: Callable[[], Any] | None = None,
+    ) -> None:
+        with self._warmup.applied(optimizer, self.global_step):
+            super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
 
     @property
     def data(self) -> DepthData:
@@ -163,7 +178,7 @@ class ScoredPixels:
 
 def scored_pixels(batch: Batch, step: Step) -> list[ScoredPixels]:
     """Of each image that has truth at the size of training the pixels that count."""
-    if batch.depth is None:
+    if batch.depth is None or not step.scene.errors.depth:
         return []
     finest = step.scene.errors.depth[min(step.scene.errors.depth)]
     found = []
