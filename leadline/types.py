@@ -5,7 +5,7 @@ every pixel coordinate has its centre at an integer, every pose is named by its 
 means `None` or a missing key; nothing here is keyed by strings or tuples.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
@@ -21,6 +21,10 @@ def _map_tensors(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
         return change(value)
     if isinstance(value, Mapping):
         return {key: _map_tensors(item, change) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_map_tensors(item, change) for item in value]
+    if isinstance(value, _Record):
+        return value.map_tensors(change)
     return value
 
 
@@ -146,6 +150,17 @@ class Batch(_Record):
 
 
 @dataclass(frozen=True)
+class FeatureMaps(_Record):
+    """What an extractor sees in the target and in its sources, one map each, on one grid."""
+
+    maps: Mapping[Offset, Float[Tensor, "b c _ _"]]
+    stride: int
+    """Pixels of the image from one pixel of a map to the next."""
+    centre: float
+    """Pixel of the image at which the first pixel of a map has its centre, in rows and columns."""
+
+
+@dataclass(frozen=True)
 class Predictions(_Record):
     """What the networks made of a batch, in metres; `None` unless made."""
 
@@ -153,7 +168,12 @@ class Predictions(_Record):
     """depth[offset][scale] at the scale's own size (h / 2^scale for most networks)."""
     poses: Mapping[Offset, Float[Tensor, "b 4 4"]] = field(default_factory=dict)
     """target_to_source, known or predicted."""
-    features: Mapping[Offset, Float[Tensor, "b c _ _"]] | None = None
+    features: FeatureMaps | None = None
+    """Without gradient: losses on learned features teach depth and motion, not the features."""
+    feature_pyramid: Sequence[Float[Tensor, "b _ _ _"]] | None = None
+    """All maps of the target in a network that learns features, from fine to coarse."""
+    reconstruction: Mapping[int, Float[Tensor, "b 3 _ _"]] | None = None
+    """The target as such a network paints it from its features, by scale."""
     uncertainty: Mapping[int, Float[Tensor, "b 1 _ _"]] | None = None
     """Log of the per-pixel scale of the depth residual, u in exp(-u) * residual + u."""
     explainability: Mapping[int, Float[Tensor, "b n _ _"]] | None = None
@@ -176,6 +196,9 @@ class Errors(_Record):
     """Of the sources as they stand, with the noise that breaks ties."""
     hint: Float[Tensor, "b 1 h w"] | None = None
     hint_valid: Bool[Tensor, "b 1 h w"] | None = None
+    features: Float[Tensor, "b n _ _"] | None = None
+    """Of the sources' features warped by the finest depth, on the grid of the features."""
+    features_valid: Bool[Tensor, "b n _ _"] | None = None
     warped: Mapping[int, Float[Tensor, "b n 3 h w"]] | None = None
     """The warped sources themselves, kept only when pictures are asked for."""
 

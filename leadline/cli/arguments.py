@@ -85,6 +85,15 @@ def _add_synthetic(subparsers: Any) -> None:
     parser.add_argument("--width", type=int, default=640)
     parser.add_argument("--height", type=int, default=192)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--plain", action="store_true", help="walls, roofs and roads nearly without texture"
+    )
+    parser.add_argument(
+        "--exposure-drift",
+        type=float,
+        metavar="SHARE",
+        help="let the exposure hunt by so much, up and down within a second or two, e.g. 0.35",
+    )
 
 
 def _add_hints(subparsers: Any) -> None:
@@ -193,6 +202,11 @@ def _add_train(subparsers: Any) -> None:
     parser.add_argument("--hints", type=Path, help="folder of hints made by `leadline hints`")
     parser.add_argument("--init-from", type=Path, help="model folder whose weights to start from")
     parser.add_argument("--weights", help="of the backbones at the start: hub, none or a folder")
+    parser.add_argument(
+        "--extractor",
+        type=Path,
+        help="model folder of `featdepth_autoencoder`, for recipes that compare its features",
+    )
     parser.add_argument("--overfit", type=int, metavar="N", help="learn N frames by heart: a check")
     parser.epilog = "Anything in the recipe can be overridden: --data.batch_size=4 --run.epochs=5"
 

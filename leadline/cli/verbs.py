@@ -34,6 +34,8 @@ def synthetic(options: argparse.Namespace) -> None:
         frames=options.frames,
         size=(options.width, options.height),
         seed=options.seed,
+        plain=options.plain,
+        exposure_drift=options.exposure_drift,
     )
     with progress("frames") as advance:
         print(generate(options.out, settings, progress=advance))
@@ -179,7 +181,7 @@ def train(options: argparse.Namespace) -> None:
 def _training_config(options: argparse.Namespace) -> Any:
     """The recipe, on this data, with what the command line wants otherwise."""
     from leadline.data.sources.detect import source_config
-    from leadline.training.overrides import backbone_weights, overfitting
+    from leadline.training.overrides import backbone_weights, extractor, overfitting
     from leadline.training.recipe import read_recipe
     from leadline.training.run_folder import recorded_start
 
@@ -192,6 +194,10 @@ def _training_config(options: argparse.Namespace) -> Any:
     started = [] if start is None else [f"--run.init_from={start}"]
     overrides = [*overfitting(options.overfit), *started, *options.overrides]
     config = read_recipe(options.recipe, {"data": section}, overrides)
+    own = extractor(config.model.predictor.as_dict(), options.extractor)
+    if own:
+        overrides = [*own, *overrides]
+        config = read_recipe(options.recipe, {"data": section}, overrides)
     # Weights that are about to be replaced need not be fetched from anywhere.
     weights = options.weights or ("none" if config.run.init_from is not None else None)
     if weights is None:

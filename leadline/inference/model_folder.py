@@ -19,10 +19,13 @@ from torch import nn
 
 from leadline.files import atomic_path
 from leadline.inference.backbone_files import with_kept_backbones, write_backbones
+from leadline.synthesis.predict import FeatureLearning
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.yaml", "README.md"
 RUN_MODEL = "model"
 """The model's folder within that of a run."""
+INITIAL = ("weights", "trained")
+"""Arguments of networks that say what they start from."""
 FORMAT = 1
 """Of the configuration; a later one that cannot be read as this one counts up."""
 
@@ -197,7 +200,7 @@ def fingerprint(folder: Path) -> str:
 def _without_weights(config: Any) -> Any:
     """A copy in which no backbone fetches initial weights: the trained ones are about to come."""
     if isinstance(config, Mapping):
-        return {k: "none" if k == "weights" else _without_weights(v) for k, v in config.items()}
+        return {k: "none" if k in INITIAL else _without_weights(v) for k, v in config.items()}
     return config
 
 
@@ -205,7 +208,9 @@ def _card(config: ModelConfig, predictor: nn.Module) -> str:
     parameters = sum(parameter.numel() for parameter in predictor.parameters())
     height, width = config.size
     scale = (
-        f"metres, for cameras of about the same focal length ({config.focal:.3f} x width)"
+        "none: it learns features"
+        if isinstance(predictor, FeatureLearning)
+        else f"metres, for cameras of about the same focal length ({config.focal:.3f} x width)"
         if config.metric and config.focal is not None
         else "metres"
         if config.metric

@@ -12,9 +12,11 @@ from leadline.data.crop_bottom import check_crop_bottom, upper_rows
 from leadline.data.depth_resize import Resize, resized_depth
 from leadline.data.image_files import image_size
 from leadline.data.image_tensors import load_image
+from leadline.geometry.depth import to_full_size
 from leadline.inference.flip import blend_flipped
 from leadline.inference.model_folder import ModelConfig, load_predictor
 from leadline.offset import TARGET
+from leadline.synthesis.predict import FeatureLearning
 from leadline.types import Batch
 
 
@@ -68,9 +70,14 @@ class DepthPredictor:
 
         Raises:
             FileNotFoundError: there is no model.
-            ValueError: it cannot be read, or is damaged.
+            ValueError: it cannot be read, is damaged, or sees no depth.
         """
         predictor, config = load_predictor(Path(folder))
+        if isinstance(predictor, FeatureLearning):
+            raise ValueError(
+                f"{folder}: expected a network that sees depth, got one that learns features; "
+                f"train `featdepth_m` or `featdepth_ms` with `--extractor {folder}`"
+            )
         return cls(predictor, config, size, flip, device, crop_bottom)
 
     def __call__(self, path: str | Path) -> Float32[np.ndarray, "h w"]:
@@ -113,8 +120,9 @@ class DepthPredictor:
     def _network_inverse_depth(self, batch: Tensor) -> Float32[np.ndarray, "b h w"]:
         predictions = self._predictor(as_batch(batch, self.config.unit))
         depth = predictions.depth[TARGET]
-        finest: Tensor = depth[min(depth)]
-        inverse_depth = 1 / finest[:, 0].float()
+        scale = min(depth)
+        size = (batch.shape[-2], batch.shape[-1])
+        inverse_depth = to_full_size(1 / depth[scale].float(), scale, size)[:, 0]
         if not (inverse_depth.isfinite() & (inverse_depth > 0)).all():
             raise ValueError(
                 "expected positive depth from the model, got values that are not; its weights are "

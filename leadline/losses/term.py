@@ -20,10 +20,14 @@ Need = Literal[
     "explainability",
     "depth",
     "distance",
+    "features",
+    "feature_pyramid",
+    "reconstruction",
 ]
 """What a term may look at beside the predicted depth: `hint` is how well the hint explains the
 target, `proxy` the hint itself, `confidence` how far it is to be trusted, `distance` how far the
-camera moved."""
+camera moved, `features` how well warped features explain those of the target, `feature_pyramid`
+and `reconstruction` what a network says that learns features."""
 
 KEPT, BELIEVED = "kept", "believed"
 """What terms call their maps `{name}_{scale}` of the pixels at which the photometric error counts,
@@ -138,6 +142,7 @@ class Objective(nn.Module):
         return "\n".join(lines)
 
 
+_LEARNT = "give the predictor a FeatureAutoencoder as `extractor`"
 _HINTS = "make hints (`leadline hints`), give `--hints FOLDER`, and `stereo` in `frames:`"
 
 SUPPLIERS: Mapping[Need, str] = {
@@ -153,4 +158,7 @@ SUPPLIERS: Mapping[Need, str] = {
     "distance": "fewer than half of the frames know how far it is to a neighbour in time, or the "
     "camera stands still by what they know: add speeds and timestamps (see docs/data.md), leave "
     "out the other frames (`train_distance: true`), or leave out the term",
+    "features": "give the predictor an `extractor`",
+    "feature_pyramid": _LEARNT,
+    "reconstruction": _LEARNT,
 }

@@ -33,6 +33,7 @@ class Backbone(nn.Module):
             config.json of a transformers model or such a file itself, or a hub id.
         weights: `hub`, `none` (random) or a folder with model.safetensors.
         in_images: how many RGB images stand side by side in the channels of the input.
+        normalise: whether mean and deviation are taken from the images.
 
     Raises:
         ValueError: there is no such backbone, or the weights are those of another one.
@@ -42,7 +43,9 @@ class Backbone(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, name: str, weights: Weights, in_images: int = 1) -> None:
+    def __init__(
+        self, name: str, weights: Weights, in_images: int = 1, normalise: bool = True
+    ) -> None:
         super().__init__()
         self.name = name
         network = build_network(name, weights, in_images)
@@ -51,18 +54,48 @@ class Backbone(nn.Module):
         self.pyramid = pyramid_of(network)
         self.strides = self.pyramid.strides
         self.channels = self.pyramid.channels
+        self.coarsest_stride = self.strides[-1]
         mean, std = IMAGENET_MEAN, IMAGENET_STD
         if isinstance(self.pyramid, ResNetPyramid):
             mean, std = (MONODEPTH_MEAN,) * 3, (MONODEPTH_STD,) * 3
+        if not normalise:
+            mean, std = (0.0,) * 3, (1.0,) * 3
         # Constants, not weights: they stay out of checkpoints.
         self.register_buffer("mean", _per_channel(mean, in_images), persistent=False)
         self.register_buffer("std", _per_channel(std, in_images), persistent=False)
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> list[Float[Tensor, "b _ _ _"]]:
-        padded = pad_to_multiple((images - self.mean) / self.std, self.strides[-1])
+        maps: list[Tensor] = self.pyramid(self.prepared(images))
+        return maps[: len(self.strides)]
+
+    def finest(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b _ _ _"]:
+        """The finest map alone; a ResNet computes no other."""
+        if isinstance(self.pyramid, ResNetPyramid):
+            return self.pyramid.finest(self.prepared(images))
+        maps: list[Tensor] = self(images)
+        return maps[0]
+
+    def prepared(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c _ _"]:
+        """The images as the network itself wants them."""
+        padded = pad_to_multiple((images - self.mean) / self.std, self.coarsest_stride)
         # Convolutions on CPUs are faster when the channels of a pixel lie together.
-        maps: list[Tensor] = self.pyramid(padded.contiguous(memory_format=torch.channels_last))
-        return maps
+        return padded.contiguous(memory_format=torch.channels_last)
+
+    def keep_finest(self, count: int) -> None:
+        """Give out the `count` finest maps only; a ResNet drops the stages that none of them needs.
+
+        Raises:
+            ValueError: it has not so many.
+        """
+        if not 1 <= count <= len(self.strides):
+            raise ValueError(
+                f"backbone {self.name}: expected one of its {len(self.strides)} maps, asked for "
+                f"number {count}"
+            )
+        if isinstance(self.pyramid, ResNetPyramid):
+            self.pyramid.keep_finest(count)
+            self.coarsest_stride = self.pyramid.strides[-1]
+        self.strides, self.channels = self.strides[:count], self.channels[:count]
 
     def architecture(self) -> str:
         """A config.json of the backbone: all there is to know of it but its weights."""

@@ -40,14 +40,18 @@ class SeparateResNetPose(nn.Module):
         backbone: name of a ResNet, see `Backbone`.
         weights: `hub`, `none` (random) or a folder with model.safetensors; pretrained first-layer
             weights are tiled over the two images and halved.
+        size: (h, w) to which it brings the images first, whatever theirs is [featdepth].
 
     Raises:
         ValueError: the backbone is no ResNet, or cannot be built as asked.
         FileNotFoundError: the weights are not where they should be.
     """
 
-    def __init__(self, backbone: str, weights: Weights) -> None:
+    def __init__(
+        self, backbone: str, weights: Weights, size: tuple[int, int] | None = None
+    ) -> None:
         super().__init__()
+        self.size = size
         self.backbone = Backbone(backbone, weights, in_images=2)
         if not isinstance(self.backbone.pyramid, ResNetPyramid):
             resnets = ", ".join(name for name in PRESETS if name.startswith("resnet"))
@@ -74,7 +78,10 @@ class SeparateResNetPose(nn.Module):
         self, first: Float[Tensor, "b 3 h w"], second: Float[Tensor, "b 3 h w"]
     ) -> Float[Tensor, "b 6"]:
         """Rotation and translation from the first image to the second, however they are read."""
-        x = self.backbone(torch.cat([first, second], dim=1))[-1]
+        pair = torch.cat([first, second], dim=1)
+        if self.size is not None and tuple(pair.shape[-2:]) != self.size:
+            pair = functional.interpolate(pair, self.size, mode="bilinear", antialias=True)
+        x = self.backbone(pair)[-1]
         *hidden, last = self.net
         for layer in hidden:
             x = functional.relu(layer(x))

@@ -23,9 +23,25 @@ class ResNetPyramid(nn.Module):
         self.network = network
         self.channels = (network.config.embedding_size, *network.config.hidden_sizes)
 
-    def forward(self, images: Float[Tensor, "b c h w"]) -> list[Float[Tensor, "b _ _ _"]]:
+    def centre(self, level: int) -> float:
+        """Of the first pixel of a map, in pixels of the image: odd kernels stand on every second
+        pixel.
+        """
+        return 0.0
+
+    def keep_finest(self, count: int) -> None:
+        """Drop the stages that only coarser maps need."""
+        del self.network.encoder.stages[count - 1 :]
+        self.strides, self.channels = self.strides[:count], self.channels[:count]
+
+    def finest(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b _ _ _"]:
+        """The map at stride 2."""
         # The library's own "stem" output is taken after the pooling, at stride 4.
-        stem = self.network.embedder.embedder(images)
+        stem: Tensor = self.network.embedder.embedder(images)
+        return stem
+
+    def forward(self, images: Float[Tensor, "b c h w"]) -> list[Float[Tensor, "b _ _ _"]]:
+        stem = self.finest(images)
         maps = [stem]
         hidden = self.network.embedder.pooler(stem)
         for stage in self.network.encoder.stages:
@@ -43,6 +59,10 @@ class StagePyramid(nn.Module):
         super().__init__()
         self.network = network
         self.channels = tuple(network.channels)
+
+    def centre(self, level: int) -> float:
+        """Of the first pixel of a map, in pixels of the image: that of its patch."""
+        return (self.strides[level] - 1) / 2
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> list[Float[Tensor, "b _ _ _"]]:
         return list(self.network(images).feature_maps)
@@ -82,12 +102,21 @@ class TokenPyramid(nn.Module):
             branch.append(nn.Conv2d(channels, channels, 3, stride=factor, padding=1))
         return branch
 
-    def forward(self, images: Float[Tensor, "b c h w"]) -> list[Float[Tensor, "b _ _ _"]]:
+    def centre(self, level: int) -> float:
+        """Of the first pixel of a map, in pixels of the image."""
+        return (self.strides[level] - 1) / 2
+
+    def tokens(self, images: Float[Tensor, "b c h w"]) -> Sequence[Float[Tensor, "b k _ _"]]:
+        """The tokens of the four layers as they are, all at `token_stride`."""
         height, width = (side // self.token_stride * self.patch for side in images.shape[-2:])
         resized = functional.interpolate(
             images, (height, width), mode="bilinear", align_corners=False
         )
-        tokens: Sequence[Tensor] = self.network(resized).feature_maps
+        maps: Sequence[Tensor] = self.network(resized).feature_maps
+        return maps
+
+    def forward(self, images: Float[Tensor, "b c h w"]) -> list[Float[Tensor, "b _ _ _"]]:
+        tokens = self.tokens(images)
         return [branch(maps) for branch, maps in zip(self.reassemble, tokens, strict=True)]
 
 

@@ -1,6 +1,7 @@
 """One question, asked once: how well does each explanation of the target explain each pixel?
 
-The explanations are the predicted warps, the source as it stands (identity), and the hint's warp.
+The explanations are the predicted warps, of colours or of learned features, the source as it stands
+(identity), and the hint's warp.
 Losses and pictures read and reduce these errors; nothing else warps or compares images.
 """
 
@@ -16,10 +17,11 @@ from leadline.geometry.depth import Enlarging, to_full_size
 from leadline.geometry.warp import Padding, Warp, warp_by_depth, warp_by_inverse_depth
 from leadline.offset import STEREO, TARGET, Offset
 from leadline.photometry.constants import SSIM_WEIGHT
-from leadline.photometry.error import photometric_errors
+from leadline.photometry.error import Absolute, photometric_errors
+from leadline.synthesis.feature_errors import warped_feature_errors
 from leadline.types import Batch, Errors, Predictions
 
-Explanation = Literal["predicted", "identity", "hint", "warped"]
+Explanation = Literal["predicted", "identity", "hint", "features", "warped"]
 """What may be asked for; `warped` keeps the predicted warps themselves, for pictures."""
 
 TIE_BREAKER = 1e-5
@@ -32,14 +34,18 @@ HINT_SOURCE = STEREO
 
 @dataclass(frozen=True)
 class Explainer:
-    """How explanations are judged: the share of SSIM, what lies beyond the border of a source, and
-    how coarse depth is brought to full size.
+    """How explanations are judged: the share of SSIM, the form of absolute differences, what lies
+    beyond the border of a source, and how coarse depth is brought to full size.
+
+    `absolute: robust_l1` takes sqrt((a - b)^2 + 1e-6) for |a - b| [featdepth], of colours and of
+    features.
 
     Raises:
         ValueError: a share of SSIM that is none.
     """
 
     ssim_weight: float = SSIM_WEIGHT
+    absolute: Absolute = "l1"
     padding: Padding = "border"
     enlarging: Enlarging = "bilinear"
 
@@ -79,14 +85,27 @@ class Explainer:
             errors = replace(errors, identity=self._identity_errors(batch))
         if "hint" in wanted:
             errors = replace(errors, hint=self._hint_error(batch))
+        if "features" in wanted:
+            finest = inverse_depth[min(inverse_depth)]
+            found = warped_feature_errors(
+                batch, predictions, finest, errors.valid, self.padding, self.absolute
+            )
+            errors = replace(errors, features=found.error, features_valid=found.valid)
         return errors
+
+    def _photometric(
+        self, explanations: Float[Tensor, "n b 3 h w"], batch: Batch
+    ) -> Float[Tensor, "n b h w"]:
+        return photometric_errors(
+            explanations, batch.images[TARGET], self.ssim_weight, self.absolute
+        )
 
     def _with_predicted(self, errors: Errors, batch: Batch, warp: Warp, keep: bool) -> Errors:
         """The errors with those of the predicted warps, which are stacked as (n s b)."""
         scales = tuple(errors.depth)
         stack = (len(batch.sources), len(scales), len(batch))
         images = warp.image.unflatten(0, stack)
-        error = photometric_errors(images.flatten(0, 1), batch.images[TARGET], self.ssim_weight)
+        error = self._photometric(images.flatten(0, 1), batch)
         by_scale = error.unflatten(0, stack[:2]).transpose(0, 2).unbind(1)
         return replace(
             errors,
@@ -101,7 +120,7 @@ class Explainer:
     def _identity_errors(self, batch: Batch) -> Float[Tensor, "b n h w"]:
         """Errors of the sources as they stand: least where nothing moves relative to the camera."""
         sources = torch.stack([batch.images[offset] for offset in batch.sources])
-        errors = photometric_errors(sources, batch.images[TARGET], self.ssim_weight)
+        errors = self._photometric(sources, batch)
         return errors.transpose(0, 1) + TIE_BREAKER * counted_noise(batch)
 
     def _hint_error(self, batch: Batch) -> Float[Tensor, "b 1 h w"]:
@@ -115,7 +134,7 @@ class Explainer:
         depth = batch.hint.where(batch.hint > 0, batch.unit)
         with torch.no_grad():
             warp = _warp(batch, HINT_SOURCE, depth, _known_pose(batch, HINT_SOURCE), self.padding)
-            error = photometric_errors(warp.image[None], batch.images[TARGET], self.ssim_weight)
+            error = self._photometric(warp.image[None], batch)
         return error.transpose(0, 1)
 
 

@@ -1,6 +1,7 @@
-"""From a batch to predictions: depth of the target, motion to every source."""
+"""From a batch to predictions: depth of the target, motion to every source, features if asked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -9,9 +10,10 @@ from torch import Tensor, nn
 
 from leadline.geometry.pose import invert_pose
 from leadline.networks.depth import DepthModule
+from leadline.networks.features import FeatureAutoencoder, FeatureExtractor
 from leadline.networks.pose import JointPoseNetwork
 from leadline.offset import TARGET, Offset
-from leadline.types import Batch, Predictions
+from leadline.types import Batch, FeatureMaps, Predictions
 
 
 @runtime_checkable
@@ -30,13 +32,22 @@ class DepthAndPose(nn.Module):
     mono, stereo and mixed training are this one code path. Whether the pose network runs is
     decided by the recipe alone, for every source of the target's own camera: processes that train
     together must not differ in that, and a GPU is not asked what it holds.
+
+    An `extractor` makes features of the target and its sources, for losses that compare these
+    beside colours, or instead; of each frame once a step, and none where there is no source.
     """
 
-    def __init__(self, depth: DepthModule, pose: nn.Module | None = None) -> None:
+    def __init__(
+        self,
+        depth: DepthModule,
+        pose: nn.Module | None = None,
+        extractor: FeatureExtractor | None = None,
+    ) -> None:
         super().__init__()
         self.depth = depth
         self.pose = pose
-        self.makes = depth.makes
+        self.extractor = extractor
+        self.makes = depth.makes | (frozenset() if extractor is None else extractor.makes)
         """What losses may look at beside depth and pose."""
 
     def forward(self, batch: Batch) -> Predictions:
@@ -44,7 +55,7 @@ class DepthAndPose(nn.Module):
         raw = self.depth(batch.inputs[TARGET], intrinsics)
         predicted = self._predicted_motions(batch)
         metres = batch.unit if batch.zoom is None else batch.unit * batch.zoom[:, None, None, None]
-        return Predictions(
+        predictions = Predictions(
             depth={TARGET: {s: depth.float() * metres for s, depth in raw.depth.items()}},
             poses={
                 offset: _known_or(batch, offset, predicted.get(offset)) for offset in batch.sources
@@ -52,6 +63,12 @@ class DepthAndPose(nn.Module):
             uncertainty=raw.uncertainty,
             explainability=raw.explainability,
         )
+        if self.extractor is None or not batch.sources:
+            return predictions
+        predictions = replace(predictions, features=feature_maps(self.extractor, batch))
+        if isinstance(self.extractor, FeatureAutoencoder):
+            return _with_learnt_features(predictions, self.extractor, batch)
+        return predictions
 
     def check(self, sources: Sequence[Offset]) -> None:
         """Refuse, before the first batch, sources that the pose network was not made for.
@@ -77,11 +94,7 @@ class DepthAndPose(nn.Module):
                 "motion looks different from what it is; leave data.zoom at 1"
             )
         target = batch.inputs[TARGET]
-        # An absent source is black: the target stands in, so that norms see photographs only.
-        sources = [
-            batch.inputs[offset].where(batch.available[offset][:, None, None, None], target)
-            for offset in offsets
-        ]
+        sources = [_present(batch.inputs, batch, offset) for offset in offsets]
         if isinstance(self.pose, JointPoseNetwork):
             poses = [_in_metres(pose, batch.unit) for pose in self.pose(target, sources)]
         else:
@@ -90,6 +103,42 @@ class DepthAndPose(nn.Module):
                 for offset, source in zip(offsets, sources, strict=True)
             ]
         return dict(zip(offsets, poses, strict=True))
+
+
+class FeatureLearning(nn.Module):
+    """The predictor of a network that learns features and nothing else [featdepth]."""
+
+    def __init__(self, extractor: FeatureAutoencoder) -> None:
+        super().__init__()
+        self.extractor = extractor
+        self.makes = extractor.makes
+
+    def forward(self, batch: Batch) -> Predictions:
+        return _with_learnt_features(Predictions(depth={TARGET: {}}), self.extractor, batch)
+
+
+def feature_maps(extractor: FeatureExtractor, batch: Batch) -> FeatureMaps:
+    """Features of the clean target and sources, all frames in one look."""
+    offsets = (TARGET, *batch.sources)
+    images = torch.cat([_present(batch.images, batch, offset) for offset in offsets])
+    maps = extractor.extract(images).chunk(len(offsets))
+    return FeatureMaps(dict(zip(offsets, maps, strict=True)), extractor.stride, extractor.centre)
+
+
+def _with_learnt_features(
+    predictions: Predictions, extractor: FeatureAutoencoder, batch: Batch
+) -> Predictions:
+    learnt = extractor(batch.images[TARGET])
+    return replace(
+        predictions, feature_pyramid=list(learnt.pyramid), reconstruction=learnt.reconstruction
+    )
+
+
+def _present(
+    images: Mapping[Offset, Float[Tensor, "b 3 h w"]], batch: Batch, offset: Offset
+) -> Float[Tensor, "b 3 h w"]:
+    """An absent source is black: the target stands in, so that norms see photographs only."""
+    return images[offset].where(batch.available[offset][:, None, None, None], images[TARGET])
 
 
 def _known_or(

@@ -1,8 +1,11 @@
 """Short wishes of a user -> overrides of a recipe."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+EXTRACTOR_BACKBONE = "extractor.backbone.json"
+"""In a model folder, the architecture of its extractor's backbone."""
 OVERFIT_STEPS = 300
 """Enough for the loss of a few frames to fall clearly."""
 
@@ -34,6 +37,25 @@ def overfitting(count: int | None) -> list[str]:
         f"--run.pictures_every={OVERFIT_STEPS}",
         "--run.log_every=1",
     ]
+
+
+def extractor(predictor: Mapping[str, Any], folder: Path | None) -> list[str]:
+    """The trained network whose features a recipe compares.
+
+    Raises:
+        ValueError: the recipe compares none, or those of another kind of network.
+    """
+    if folder is None:
+        return []
+    place = "model.predictor.init_args.extractor.init_args"
+    if f"{place}.trained" not in _keys_named("trained", predictor, "model.predictor"):
+        raise ValueError(
+            "--extractor: is for recipes that compare features of a trained autoencoder, as "
+            "featdepth_ms does; leave it out"
+        )
+    own = folder / EXTRACTOR_BACKBONE
+    kept = [f"--{place}.backbone={own.resolve()}"] if own.is_file() else []
+    return [f"--{place}.trained={folder.resolve()}", *kept]
 
 
 def backbone_weights(predictor: Mapping[str, Any], weights: str) -> list[str]:

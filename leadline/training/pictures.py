@@ -9,16 +9,17 @@ import lightning.pytorch as pl
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from torch import Tensor
+from torch import Tensor, nn
 
-from leadline.colour import colour_depth, colour_photometric_error, montage
+from leadline.colour import PHOTOMETRIC_LIMIT, colour_depth, colour_photometric_error, montage
 from leadline.files import atomic_path
 from leadline.losses.term import BELIEVED, KEPT, Objective
 from leadline.offset import TARGET
 from leadline.synthesis.errors import Explainer, Explanation
 from leadline.training.module import DepthTraining
 from leadline.training.step import EXPLANATIONS
-from leadline.types import Batch, LossValue, Predictions, Scene
+from leadline.training.supply import supplied_by_predictor
+from leadline.types import Batch, Errors, LossValue, Predictions, Scene
 
 Picture = UInt8[np.ndarray, "_ _ 3"]
 
@@ -26,6 +27,8 @@ NOTHING, TEACHERS = (30, 30, 30), {KEPT: (38, 94, 168), BELIEVED: (245, 166, 35)
 """Colours of a pixel that teaches nothing, and of what teaches it: photometric error, hint. Where
 both do, it is the hint's."""
 TEACHERS_CAPTION = "taught by: picture blue, hint orange"
+PAINTED_CAPTION = "painted from features"
+FEATURES_CAPTION = "error of features, white the largest"
 CONFIDENCE_CAPTION = "confidence of the hint, white 1"
 LEAST_WIDTH = 320
 """Pixels of a picture on the sheet, so that captions fit."""
@@ -62,24 +65,17 @@ def scene_sheet(
     """All that the objective sees of one sample at this step, and what it makes of it, at the
     finest scale, as one captioned sheet.
     """
-    wanted: set[Explanation] = {"predicted", "warped"}
+    wanted: set[Explanation] = {"predicted", "warped"} if batch.sources else set()
     wanted |= EXPLANATIONS & objective.needed()
     with torch.no_grad():
         errors = explainer(batch, predictions, wanted)
         _, parts = objective(Scene(batch, predictions, errors), step)
-    finest = min(errors.depth)
-    cells = {
-        "target": picture_of(batch.images[TARGET][index]),
-        "depth": colour_depth(errors.depth[finest][index, 0].detach().float().cpu().numpy()),
-    }
-    if errors.warped is not None and errors.predicted is not None:
-        for n, offset in enumerate(batch.sources):
-            cells[f"{offset} warped by depth"] = picture_of(errors.warped[finest][index, n])
-            error = errors.predicted[finest][index, n].detach().float().cpu().numpy()
-            cells[f"{offset} error"] = colour_photometric_error(error)
-    teachers = picture_of_teachers(parts, finest, index)
-    if teachers is not None:
-        cells[TEACHERS_CAPTION] = teachers
+    cells = {"target": picture_of(batch.images[TARGET][index])}
+    if predictions.reconstruction is not None:
+        painted = predictions.reconstruction[min(predictions.reconstruction)]
+        cells[PAINTED_CAPTION] = picture_of(painted[index].float())
+    if errors.depth:
+        cells |= _cells_of_depth(batch, errors, parts, index)
     if batch.hint is not None:
         cells["hint"] = colour_depth(batch.hint[index, 0].cpu().numpy())
     if batch.hint_confidence is not None:
@@ -88,6 +84,35 @@ def scene_sheet(
     return montage(
         list(cells.values()), list(cells), columns=2, width=max(batch.size[1], LEAST_WIDTH)
     )
+
+
+def _cells_of_depth(
+    batch: Batch, errors: Errors, parts: Mapping[str, LossValue], index: int
+) -> dict[str, Picture]:
+    """The finest depth of one sample, what it makes of the sources, and what teaches it."""
+    finest = min(errors.depth)
+    depth = errors.depth[finest][index, 0].detach().float().cpu().numpy()
+    cells = {"depth": colour_depth(depth)}
+    if errors.warped is not None and errors.predicted is not None:
+        for n, offset in enumerate(batch.sources):
+            cells[f"{offset} warped by depth"] = picture_of(errors.warped[finest][index, n])
+            error = errors.predicted[finest][index, n].detach().float().cpu().numpy()
+            cells[f"{offset} error"] = colour_photometric_error(error)
+    teachers = picture_of_teachers(parts, finest, index)
+    if teachers is not None:
+        cells[TEACHERS_CAPTION] = teachers
+    if errors.features is not None:
+        # The least over sources: what the loss looks at.
+        least = errors.features[index].min(0).values.detach().float().cpu().numpy()
+        cells[FEATURES_CAPTION] = colour_photometric_error(
+            PHOTOMETRIC_LIMIT * least / max(float(least.max()), 1e-9)
+        )
+    return cells
+
+
+def learns_features(predictor: nn.Module) -> bool:
+    """Whether there is something to show though nothing is warped."""
+    return "reconstruction" in supplied_by_predictor(predictor)
 
 
 class Pictures(pl.Callback):
@@ -111,7 +136,9 @@ class Pictures(pl.Callback):
         due = step != self._drawn and (step % self._every_steps == 0 or step == 1)
         if not (due and trainer.is_global_zero and isinstance(module, DepthTraining)):
             return
-        if batch.intrinsics is None or not batch.sources:
+        if not batch.sources and not learns_features(module.predictor):
+            return
+        if batch.sources and batch.intrinsics is None:
             return
         # The weights are those after the step; what counts is what counted in it.
         sheet = self._draw(module, batch, step - 1)

@@ -37,6 +37,7 @@ IDLE_REMARKS = (
     ".*does not have many workers.*",
     ".*smaller than the logging interval.*",
     ".*across ranks is zero.*",  # a run without validation frames
+    ".*in eval mode at the start of training.*",  # frozen networks
 )
 """Warnings of the trainer about what is meant so."""
 

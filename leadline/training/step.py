@@ -11,7 +11,7 @@ from leadline.losses.term import Objective
 from leadline.synthesis.errors import Explainer, Explanation
 from leadline.types import Batch, LossValue, Predictions, Scene
 
-EXPLANATIONS: frozenset[Explanation] = frozenset({"predicted", "identity", "hint"})
+EXPLANATIONS: frozenset[Explanation] = frozenset({"predicted", "identity", "hint", "features"})
 
 
 class NonFiniteLoss(RuntimeError):

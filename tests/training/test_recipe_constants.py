@@ -71,6 +71,58 @@ def test_constants_of_packnet(name: str) -> None:
         assert (depth["features"], depth["join"], depth["minimum_depth"]) == (8, "concatenate", 0.5)
 
 
+FEATDEPTH: dict[str, tuple[Any, ...]] = {
+    # frames; height, width, batch; epochs, steps of the schedule; auto-masking
+    "featdepth_ms": ([0, -1, 1, "stereo"], 320, 1024, 2, 40, [20, 30], False),
+    "featdepth_m": ([0, -1, 1], 320, 1024, 2, 40, [20, 30], True),
+    "featdepth_joint": ([0, -1, 1, "stereo"], 192, 640, 2, 40, [20, 30], False),
+    "featdepth_autoencoder": ([0], 256, 800, 5, 30, [10, 20], None),
+}
+
+
+@pytest.mark.parametrize("name", FEATDEPTH)
+def test_constants_of_featdepth(name: str) -> None:
+    frames, height, width, batch, epochs, milestones, automask = FEATDEPTH[name]
+    content = recipe(name)
+    data, model, run = content["data"], content["model"], content["run"]
+    assert data["frames"] == frames
+    assert (data["height"], data["width"], data["batch_size"]) == (height, width, batch)
+    assert float(model["optimiser"]["init_args"]["lr"]) == 1e-4
+    assert model["schedule"]["init_args"] == {"milestones": milestones, "gamma": 0.5}
+    assert model["warmup"] == {"steps": 500, "start": pytest.approx(1 / 3, abs=1e-4)}
+    assert (run["epochs"], run["clip_gradient"]) == (epochs, 35)
+    objective = model["objective"]
+    weights = {term: value.get("weight", 1.0) for term, value in objective.items()}
+    learnt = {"reconstruction": 1.0, "discriminative": 1e-3, "convergent": 1e-3}
+    if automask is None:
+        assert weights == learnt
+        return
+    stereo = "stereo" in frames
+    # Of a sigmoid whose finest scale is called 0; of inverse depth ten times as large, called 1.
+    smoothness = 2e-3 / (10 if stereo else 1)
+    expected = {"reprojection": 1.0, "features": 1e-3, "smoothness": smoothness}
+    assert weights == expected | (learnt if name == "featdepth_joint" else {})
+    assert objective["reprojection"]["term"]["init_args"]["automask"] == automask
+    assert objective["smoothness"]["term"]["init_args"] == {
+        "second_order": True,
+        "sharpness": 0.5,
+        "normalise": not stereo,
+    }
+    assert data.get("network_baseline") == (0.015 if stereo else None)
+    assert model["explainer"] == {
+        "ssim_weight": 0.85,
+        "absolute": "robust_l1",
+        "padding": "border",
+    }
+    networks = model["predictor"]["init_args"]
+    depth, pose = networks["depth"]["init_args"], networks["pose"]["init_args"]
+    assert (depth["backbone"], pose["backbone"], pose["size"]) == (
+        "resnet50",
+        "resnet18",
+        [192, 640],
+    )
+
+
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_constants(name: str) -> None:
     frames, height, width, batch, rate, epochs, step, smoothness, hints = PUBLISHED[name]

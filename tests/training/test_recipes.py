@@ -29,10 +29,19 @@ NARROW = [
 OFFLINE_POSE = "--model.predictor.init_args.pose.init_args.weights=none"
 
 
+EXTRACTOR = "--model.predictor.init_args.extractor.init_args"
+
+
 def config_of(name: str, *overrides: str) -> Namespace:
-    offline = [*NARROW] if "packnet.PackNet" in recipe_text(name) else [OFFLINE]
-    if "ResNetPose" in recipe_text(name):
+    text = recipe_text(name)
+    offline = (
+        [*NARROW] if "packnet.PackNet" in text else [OFFLINE] if "      depth:\n" in text else []
+    )
+    if "ResNetPose" in text:
         offline.append(OFFLINE_POSE)
+    if "extractor:" in text:
+        start = "trained" if "trained:" in text else "weights"
+        offline += [f"{EXTRACTOR}.{start}=none", f"{EXTRACTOR}.backbone=resnet18"]
     return read_recipe(name, {"data": {"source": SOURCE}}, [*offline, *overrides])
 
 
@@ -82,7 +91,8 @@ def test_one_step_reaches_every_parameter(name: str) -> None:
     step = training_step(module.predictor, module.explainer, module.objective, batch)
     step.loss.backward()
     assert step.loss.isfinite()
-    idle = [n for n, p in module.predictor.named_parameters() if p.grad is None]
+    learning = [(n, p) for n, p in module.predictor.named_parameters() if p.requires_grad]
+    idle = [n for n, p in learning if p.grad is None]
     assert not idle
     assert module.configure_optimizers()
 

@@ -36,13 +36,19 @@ class SkipDecoder(nn.Module):
         strides: strides of the maps, ascending, powers of two, from 2 or more to 32.
         channels: their channels.
         heads: channels of the logits of every head, by name.
+        skips: whether the encoder's finer maps are joined; without, all must pass through the
+            coarsest one, as in an autoencoder.
 
     Raises:
         ValueError: the strides are others.
     """
 
     def __init__(
-        self, strides: Sequence[int], channels: Sequence[int], heads: Mapping[str, int]
+        self,
+        strides: Sequence[int],
+        channels: Sequence[int],
+        heads: Mapping[str, int],
+        skips: bool = True,
     ) -> None:
         super().__init__()
         self.strides = tuple(strides)
@@ -52,7 +58,8 @@ class SkipDecoder(nn.Module):
                 f"decoder: expected maps at some of the strides {ENCODER_STRIDES}, fine to coarse "
                 f"and the last among them, got {self.strides}"
             )
-        skip_channels = dict(zip(strides, channels, strict=True))
+        self.skips = skips
+        skip_channels = dict(zip(strides, channels, strict=True)) if skips else {}
         self.blocks = nn.ModuleList()
         coming = channels[-1]
         for stage, width in reversed(list(enumerate(WIDTHS))):
@@ -72,7 +79,7 @@ class SkipDecoder(nn.Module):
         self, features: Sequence[Float[Tensor, "b _ _ _"]]
     ) -> dict[str, dict[int, Float[Tensor, "b _ _ _"]]]:
         """logits[head][scale], finest first, each at the stride of its scale, in float32."""
-        skips = dict(zip(self.strides, features, strict=True))
+        skips = dict(zip(self.strides, features, strict=True)) if self.skips else {}
         stages: dict[int, Tensor] = {}
         x = features[-1]
         before, after = self.blocks[::2], self.blocks[1::2]

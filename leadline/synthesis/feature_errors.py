@@ -1,0 +1,76 @@
+"""How well the features of each source, warped by the predicted depth, explain those of the
+target.
+"""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from leadline.geometry.camera import grid_intrinsics, grid_pixels
+from leadline.geometry.warp import Padding, sample, warp_by_inverse_depth
+from leadline.offset import TARGET
+from leadline.photometry.error import Absolute, absolute_difference
+from leadline.types import Batch, FeatureMaps, Predictions
+
+
+class FeatureErrors(NamedTuple):
+    """On the grid of the features, sources in the order of the batch."""
+
+    error: Float[Tensor, "b n h w"]
+    valid: Bool[Tensor, "b n h w"]
+
+
+def warped_feature_errors(
+    batch: Batch,
+    predictions: Predictions,
+    inverse_depth: Float[Tensor, "b 1 _ _"],
+    valid: Bool[Tensor, "b n _ _"],
+    padding: Padding,
+    absolute: Absolute,
+) -> FeatureErrors:
+    """mean_c |F_t(p) - F_n(p')| with p' where the pixel of the image on which p is centred lands in
+    the source, by `inverse_depth` at the size of the image [featdepth].
+
+    Raises:
+        ValueError: there are no features, no sources or no intrinsics.
+    """
+    features, sources = predictions.features, batch.sources
+    if features is None or not sources or batch.intrinsics is None:
+        raise ValueError(
+            "the objective compares features across frames, but there is "
+            + ("no source in `frames:`" if not sources else "no extractor, or no intrinsics")
+        )
+    target, count = features.maps[TARGET].float(), len(sources)
+    pixels = _pixels_of(features, inverse_depth)
+    intrinsics = {
+        offset: grid_intrinsics(batch.intrinsics[offset], features.stride, features.centre)
+        for offset in (TARGET, *sources)
+    }
+    warp = warp_by_inverse_depth(
+        torch.cat([features.maps[offset].float() for offset in sources]),
+        sample(inverse_depth, pixels.expand(len(batch), -1, -1, -1)).repeat(count, 1, 1, 1),
+        torch.cat([predictions.poses[offset] for offset in sources]),
+        intrinsics[TARGET].repeat(count, 1, 1),
+        torch.cat([intrinsics[offset] for offset in sources]),
+        padding,
+    )
+    warped = warp.image.unflatten(0, (count, len(batch)))
+    error = absolute_difference(warped, target, absolute).mean(2).transpose(0, 1)
+    return FeatureErrors(error, _at_nearest(valid, pixels[0]))
+
+
+def _pixels_of(features: FeatureMaps, like: Float[Tensor, "b 1 _ _"]) -> Float[Tensor, "1 2 h w"]:
+    """Pixels of the image on which those of the features are centred."""
+    height, width = features.maps[TARGET].shape[-2:]
+    return grid_pixels(height, width, features.stride, features.centre, like)[None]
+
+
+def _at_nearest(
+    mask: Bool[Tensor, "b n _ _"], pixels: Float[Tensor, "2 h w"]
+) -> Bool[Tensor, "b n h w"]:
+    """A mask of the image on the grid of the features; the last of these may lie beyond it."""
+    columns = pixels[0, 0].round().long().clamp(max=mask.shape[-1] - 1)
+    rows = pixels[1, :, 0].round().long().clamp(max=mask.shape[-2] - 1)
+    return mask[:, :, rows][..., columns]

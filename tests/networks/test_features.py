@@ -1,0 +1,144 @@
+"""Extractors: where their pixels lie, that the frozen ones stay frozen, that trained ones load."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from leadline.networks.features import (
+    FeatureAutoencoder,
+    FeatureExtractor,
+    FrozenAutoencoder,
+    FrozenBackbone,
+)
+from leadline.networks.trained_part import WEIGHTS
+
+FAMILIES = ["resnet", "swinv2", "dinov2"]
+
+
+def trained(folder: Path, backbone: str) -> FeatureAutoencoder:
+    """An autoencoder as a predictor's `extractor`, its batch norms not at their start."""
+    network = FeatureAutoencoder(backbone, "none")
+    network(torch.rand(4, 3, 64, 64))
+    folder.mkdir()
+    save_file(
+        {f"extractor.{name}": value.contiguous() for name, value in network.state_dict().items()},
+        folder / WEIGHTS,
+    )
+    return network.eval()
+
+
+def test_autoencoder_paints_at_four_scales_from_the_coarsest_map_alone() -> None:
+    network = FeatureAutoencoder("resnet50", "none").eval()
+    image = torch.rand(1, 3, 96, 160)
+    raw = network(image)
+    assert [maps.shape[1] for maps in raw.pyramid] == [64, 256, 512, 1024, 2048]
+    assert [tuple(maps.shape[2:]) for maps in raw.pyramid] == [
+        (96 // 2**i, 160 // 2**i) for i in range(1, 6)
+    ]
+    for scale, picture in raw.reconstruction.items():
+        assert picture.shape == (1, 3, 96 // 2**scale, 160 // 2**scale)
+        assert ((picture > 0) & (picture < 1)).all()
+    widths = [block[0].in_channels for block in network.decoder.blocks]
+    assert widths == [2048, 256, 256, 128, 128, 64, 64, 32, 32, 16]
+
+
+def test_autoencoder_sees_colours_as_they_are() -> None:
+    network = FeatureAutoencoder("resnet18", "none")
+    assert network.backbone.mean.abs().max() == 0
+    assert network.backbone.std.eq(1).all()
+
+
+def test_compared_features_are_the_finest_map_without_gradient() -> None:
+    network = FeatureAutoencoder("resnet18", "none").eval()
+    image = torch.rand(2, 3, 64, 96)
+    features = network.extract(image)
+    assert not features.requires_grad
+    torch.testing.assert_close(features, network(image).pyramid[0].detach())
+
+
+def test_a_trained_autoencoder_is_loaded_and_only_what_is_compared_is_kept(tmp_path: Path) -> None:
+    network = trained(tmp_path / "model", "resnet18")
+    frozen = FrozenAutoencoder("resnet18", tmp_path / "model")
+    image = torch.rand(1, 3, 64, 96)
+    torch.testing.assert_close(frozen.extract(image), network.extract(image))
+    kept = sum(p.numel() for p in frozen.parameters())
+    assert kept == 64 * 3 * 7 * 7 + 2 * 64
+
+
+@pytest.mark.parametrize("make", ["autoencoder", "backbone"])
+def test_what_is_frozen_stays_so_whatever_holds_it_does(make: str) -> None:
+    extractor: FeatureExtractor = (
+        FrozenAutoencoder("resnet18", "none")
+        if make == "autoencoder"
+        else FrozenBackbone("resnet18", "none", level=1)
+    )
+    parent = nn.Sequential(extractor, nn.BatchNorm2d(3)).train()
+    assert parent[1].training
+    before = {name: value.clone() for name, value in extractor.state_dict().items()}
+    features = extractor.extract(torch.rand(2, 3, 64, 64))
+    assert not features.requires_grad
+    assert not any(p.requires_grad for p in extractor.parameters())
+    assert not any(module.training for module in extractor.modules())
+    for name, value in extractor.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_features_of_a_moved_picture_are_moved_by_the_stride(
+    family: str, tiny: Callable[[str], str]
+) -> None:
+    """Where attention is global only the size and the place of the grid are told."""
+    extractor = FrozenBackbone(tiny(family), "none", level=0)
+    stride = extractor.stride
+    image = torch.rand(1, 3, 96, 160)
+    features = extractor.extract(image)
+    assert features.shape[2:] == (-(-96 // stride), -(-160 // stride))
+    if family == "resnet":
+        moved = extractor.extract(image.roll(stride, dims=3))
+        torch.testing.assert_close(moved[..., 8:-8], features.roll(1, 3)[..., 8:-8])
+
+
+@pytest.mark.parametrize(("family", "centre"), [("resnet", 0.0), ("swinv2", 1.5), ("dinov2", 7.5)])
+def test_the_centre_of_a_map_is_where_it_looks(
+    family: str, centre: float, tiny: Callable[[str], str]
+) -> None:
+    """A spot mirrored about the centre of a pixel of the map changes that pixel most."""
+    extractor = FrozenBackbone(tiny(family), "none", level=0)
+    assert extractor.centre == centre
+    if family != "resnet":
+        return
+    image = torch.full((1, 3, 64, 64), 0.5)
+    answers = []
+    for u in range(24, 41):
+        spotted = image.clone()
+        spotted[..., u] = 1.0
+        change = (extractor.extract(spotted) - extractor.extract(image)).abs().sum((0, 1, 2))
+        answers.append(change[16].item())
+    # Pixel 16 of the map: its kernel of seven spans 29 to 35, about 32.
+    touched = [u for u, answer in zip(range(24, 41), answers, strict=True) if answer > 0]
+    assert (touched[0] + touched[-1]) / 2 == 32 + centre
+
+
+def test_an_untrained_extractor_is_never_taken_silently() -> None:
+    with pytest.raises(ValueError, match="--extractor RUN/model"):
+        FrozenAutoencoder("resnet18")
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="expected the weights of a model folder"):
+        FrozenAutoencoder("resnet18", tmp_path)
+    (tmp_path / WEIGHTS).write_bytes(b"nonsense")
+    with pytest.raises(ValueError, match="damaged"):
+        FrozenAutoencoder("resnet18", tmp_path)
+    save_file({"depth.backbone.x": torch.ones(1)}, tmp_path / WEIGHTS)
+    with pytest.raises(ValueError, match=r"expected extractor\.backbone\..*got none"):
+        FrozenAutoencoder("resnet18", tmp_path)
+
+
+def test_a_level_that_is_not_there_is_refused(tiny: Callable[[str], str]) -> None:
+    with pytest.raises(ValueError, match="expected one of its 5 maps, asked for number 7"):
+        FrozenBackbone(tiny("resnet"), "none", level=6)
