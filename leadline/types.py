@@ -168,6 +168,8 @@ class Predictions(_Record):
     """depth[offset][scale] at the scale's own size (h / 2^scale for most networks)."""
     poses: Mapping[Offset, Float[Tensor, "b 4 4"]] = field(default_factory=dict)
     """target_to_source, known or predicted."""
+    brightness: Mapping[Offset, Float[Tensor, "b 2"]] | None = None
+    """Gain a and offset b of each source: a I + b is exposed as the target is."""
     features: FeatureMaps | None = None
     """Without gradient: losses on learned features teach depth and motion, not the features."""
     feature_pyramid: Sequence[Float[Tensor, "b _ _ _"]] | None = None

@@ -23,11 +23,12 @@ Need = Literal[
     "features",
     "feature_pyramid",
     "reconstruction",
+    "brightness",
 ]
 """What a term may look at beside the predicted depth: `hint` is how well the hint explains the
 target, `proxy` the hint itself, `confidence` how far it is to be trusted, `distance` how far the
 camera moved, `features` how well warped features explain those of the target, `feature_pyramid`
-and `reconstruction` what a network says that learns features."""
+and `reconstruction` what a network says that learns features, `brightness` how exposure changed."""
 
 KEPT, BELIEVED = "kept", "believed"
 """What terms call their maps `{name}_{scale}` of the pixels at which the photometric error counts,
@@ -161,4 +162,5 @@ SUPPLIERS: Mapping[Need, str] = {
     "features": "give the predictor an `extractor`",
     "feature_pyramid": _LEARNT,
     "reconstruction": _LEARNT,
+    "brightness": "give the predictor a network for `brightness`",
 }

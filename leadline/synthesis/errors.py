@@ -70,6 +70,7 @@ class Explainer:
     def _explain(
         self, batch: Batch, predictions: Predictions, wanted: Collection[Explanation]
     ) -> Errors:
+        batch = exposed_as_target(batch, predictions)
         inverse_depth = {
             s: to_full_size(1 / d, s, batch.size, self.enlarging)
             for s, d in predictions.depth[TARGET].items()
@@ -136,6 +137,21 @@ class Explainer:
             warp = _warp(batch, HINT_SOURCE, depth, _known_pose(batch, HINT_SOURCE), self.padding)
             error = self._photometric(warp.image[None], batch)
         return error.transpose(0, 1)
+
+
+def exposed_as_target(batch: Batch, predictions: Predictions) -> Batch:
+    """The batch with sources as bright as the target, where the predictions say what differs.
+
+    Of a whole image, so that it may be done before as well as after the warp.
+    """
+    if predictions.brightness is None:
+        return batch
+    changed = {
+        offset: change[:, 0, None, None, None] * batch.images[offset]
+        + change[:, 1, None, None, None]
+        for offset, change in predictions.brightness.items()
+    }
+    return replace(batch, images={**batch.images, **changed})
 
 
 PUBLISHED_EXPLAINER = Explainer()

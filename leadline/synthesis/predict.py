@@ -9,11 +9,15 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from leadline.geometry.pose import invert_pose
+from leadline.networks.brightness import BrightnessNetwork
 from leadline.networks.depth import DepthModule
 from leadline.networks.features import FeatureAutoencoder, FeatureExtractor
 from leadline.networks.pose import JointPoseNetwork
 from leadline.offset import TARGET, Offset
 from leadline.types import Batch, FeatureMaps, Predictions
+
+BRIGHTNESS = "brightness"
+"""What a network for it makes, as losses ask for it."""
 
 
 @runtime_checkable
@@ -34,7 +38,9 @@ class DepthAndPose(nn.Module):
     together must not differ in that, and a GPU is not asked what it holds.
 
     An `extractor` makes features of the target and its sources, for losses that compare these
-    beside colours, or instead; of each frame once a step, and none where there is no source.
+    beside colours, or instead; of each frame once a step, and none where there is no source. A
+    network for `brightness` says how the exposure changed from frame to frame, so that the change
+    is taken out of the sources before their colours are compared.
     """
 
     def __init__(
@@ -42,12 +48,15 @@ class DepthAndPose(nn.Module):
         depth: DepthModule,
         pose: nn.Module | None = None,
         extractor: FeatureExtractor | None = None,
+        brightness: BrightnessNetwork | None = None,
     ) -> None:
         super().__init__()
         self.depth = depth
         self.pose = pose
         self.extractor = extractor
+        self.brightness = brightness
         self.makes = depth.makes | (frozenset() if extractor is None else extractor.makes)
+        self.makes |= frozenset() if brightness is None else {BRIGHTNESS}
         """What losses may look at beside depth and pose."""
 
     def forward(self, batch: Batch) -> Predictions:
@@ -63,6 +72,8 @@ class DepthAndPose(nn.Module):
             uncertainty=raw.uncertainty,
             explainability=raw.explainability,
         )
+        if self.brightness is not None and batch.sources:
+            predictions = replace(predictions, brightness=_brightness(self.brightness, batch))
         if self.extractor is None or not batch.sources:
             return predictions
         predictions = replace(predictions, features=feature_maps(self.extractor, batch))
@@ -123,6 +134,21 @@ def feature_maps(extractor: FeatureExtractor, batch: Batch) -> FeatureMaps:
     images = torch.cat([_present(batch.images, batch, offset) for offset in offsets])
     maps = extractor.extract(images).chunk(len(offsets))
     return FeatureMaps(dict(zip(offsets, maps, strict=True)), extractor.stride, extractor.centre)
+
+
+def _brightness(network: BrightnessNetwork, batch: Batch) -> dict[Offset, Float[Tensor, "b 2"]]:
+    """Of each source, clean; the network is shown the earlier image first, and what it says of a
+    later source is turned round.
+    """
+    target, found = batch.images[TARGET], {}
+    for offset in batch.sources:
+        source = _present(batch.images, batch, offset)
+        if offset.time < 0:
+            found[offset] = network(source, target)
+        else:
+            gain, added = network(target, source).unbind(1)
+            found[offset] = torch.stack([1 / gain, -added / gain], dim=1)
+    return found
 
 
 def _with_learnt_features(
