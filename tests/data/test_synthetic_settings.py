@@ -3,6 +3,7 @@ import pytest
 
 from leadline.data.synthetic import Role, WorldSettings
 from leadline.data.synthetic.seeds import Purpose, stream
+from leadline.data.synthetic.settings import SILENT_SETTINGS
 from leadline.data.synthetic.trajectory import Halt
 
 
@@ -20,6 +21,9 @@ from leadline.data.synthetic.trajectory import Halt
         ("image_format", "tiff", "image_format: expected png or jpg, got 'tiff'"),
         ("standing_frames", 1, "standing_frames: expected 0 .*from 2 on .*got 1"),
         ("standing_frames", 15, "standing_frames: .*fit into 20 frames, got 15"),
+        ("exposure_drift", -0.1, "exposure_drift: expected a share from 0 .*to 0.9, got -0.1"),
+        ("exposure_drift", 35.0, "exposure_drift: .*got 35"),
+        ("exposure_drift", float("nan"), "exposure_drift: .*got nan"),
     ],
 )
 def test_an_impossible_setting_is_named_with_its_range(
@@ -27,6 +31,12 @@ def test_an_impossible_setting_is_named_with_its_range(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         WorldSettings(**{name: value})  # type: ignore[arg-type]
+
+
+def test_a_perfect_sensor_has_no_exposure_that_hunts() -> None:
+    with pytest.raises(ValueError, match="expected none of a perfect sensor, got"):
+        WorldSettings(perfect_sensor=True, exposure_drift=0.35)
+    assert WorldSettings(perfect_sensor=True, exposure_drift=0.0).exposure_drift == 0
 
 
 @pytest.mark.parametrize("drives", [2, 3, 4, 5, 6, 40])
@@ -60,8 +70,10 @@ def test_a_world_may_have_a_vehicle_at_our_speed_in_every_drive_and_stop_in_some
 
 def test_worlds_older_than_a_setting_are_still_described_as_they_were() -> None:
     described = WorldSettings().as_json()
-    assert not {"lead_in_every_drive", "standing_frames"} & described.keys()
+    assert not SILENT_SETTINGS.keys() & described.keys()
     assert WorldSettings(standing_frames=4).as_json() == described | {"standing_frames": 4}
+    looks = {"plain": True, "exposure_drift": 0.0}
+    assert WorldSettings(plain=True, exposure_drift=0.0).as_json() == described | looks
     assert all(plan.standing is None for plan in WorldSettings(drives=8).plans())
 
 

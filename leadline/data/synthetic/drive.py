@@ -10,6 +10,7 @@ from leadline.data.synthetic.light import make_light
 from leadline.data.synthetic.lots import build_lots
 from leadline.data.synthetic.noise import Noise
 from leadline.data.synthetic.paint_ground import GroundPainter, ground_colours
+from leadline.data.synthetic.painting import PLAIN_TEXTURE
 from leadline.data.synthetic.raycast import Raycaster
 from leadline.data.synthetic.render import Look, View, depth_picture, render
 from leadline.data.synthetic.rig import CAMERAS, LEFT_CAMERA, Rig, make_rig
@@ -139,9 +140,11 @@ def make_drive(settings: WorldSettings, plan: DrivePlan) -> Drive:
     texture = random(Purpose.TEXTURE)
     noise = Noise(texture)
     painter = GroundPainter(roads, numbers, ground_colours(numbers, texture), noise)
-    look = Look(site.scenery.arrays(), painter, make_light(random(Purpose.LIGHT)), noise)
+    contrast = PLAIN_TEXTURE if settings.plain else 1.0
+    look = Look(site.scenery.arrays(), painter, make_light(random(Purpose.LIGHT)), noise, contrast)
     gain = _metered(_moment(caster, fleet, site, motion, 0.0), look, motion)
-    sensors = make_sensors(gain, settings.perfect_sensor, random(Purpose.EXPOSURE))
+    exposure = random(Purpose.EXPOSURE)
+    sensors = make_sensors(gain, settings.perfect_sensor, exposure, settings.exposure_drift)
     return Drive(settings, plan, motion, caster, look, site, fleet, sensors)
 
 

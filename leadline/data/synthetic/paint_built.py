@@ -23,18 +23,19 @@ STREAKS = doublings(0.4, 6.4)
 
 def _courses(spots: Spots, noise: Noise, height: np.ndarray, width: np.ndarray) -> Albedo:
     """Brickwork with joints; plain render where the course height is 0."""
-    render = tinted(spots.colour, grainy(spots, noise, 0.11))
+    render = tinted(spots.colour, grainy(spots, noise, 0.11 * spots.texture))
     laid = height > 0
     if not laid.any():
         return render
     height, width = np.where(laid, height, 1), np.where(laid, width, 1)
-    tone = 1 + 0.35 * cell_tone(spots, noise, width, height)
+    tone = 1 + 0.35 * spots.texture * cell_tone(spots, noise, width, height)
     shifted = spots.u / width + 0.5 * (np.floor(spots.v / height) % 2)
     joints = np.maximum(
         stripes(spots.v, height, MORTAR_SHARE * height, spots.footprint),
         stripes(shifted, 1.0, MORTAR_SHARE / 3, spots.footprint / width),
     )
-    bricks = mixed(tinted(render, tone), np.broadcast_to(MORTAR, render.shape), joints)
+    mortar = np.broadcast_to(MORTAR, render.shape)
+    bricks = mixed(tinted(render, tone), mortar, joints * spots.texture)
     return np.where(laid[:, None], bricks, render)
 
 
@@ -46,7 +47,8 @@ def wall(spots: Spots, noise: Noise) -> Albedo:
 
 def _streaks(spots: Spots, noise: Noise) -> Float[np.ndarray, "p"]:
     """Rain marks: noise drawn out downwards."""
-    return 1 + 0.10 * noise.octaves(spots.u, spots.v * 0.2, spots.footprint, STREAKS)
+    waves = noise.octaves(spots.u, spots.v * 0.2, spots.footprint, STREAKS)
+    return 1 + 0.10 * spots.texture * waves
 
 
 def facade(spots: Spots, noise: Noise) -> Albedo:
@@ -96,27 +98,29 @@ def plain(spots: Spots, noise: Noise) -> Albedo:
 def roof(spots: Spots, noise: Noise) -> Albedo:
     """Rows of tiles. numbers: height of a row."""
     row = spots.numbers[:, 0]
-    tone = 1 + 0.3 * cell_tone(spots, noise, 0.8 * row, row)
-    shade = 1 - 0.45 * stripes(spots.v, row, 0.2 * row, spots.footprint)
-    return tinted(spots.colour, tone * shade * grainy(spots, noise, 0.12))
+    tone = 1 + 0.3 * spots.texture * cell_tone(spots, noise, 0.8 * row, row)
+    shade = 1 - 0.45 * spots.texture * stripes(spots.v, row, 0.2 * row, spots.footprint)
+    return tinted(spots.colour, tone * shade * grainy(spots, noise, 0.12 * spots.texture))
 
 
 def paving(spots: Spots, noise: Noise) -> Albedo:
     """Slabs with dark joints. numbers: side of a slab."""
     side = spots.numbers[:, 0]
-    tone = 1 + 0.22 * cell_tone(spots, noise, side, side)
+    tone = 1 + 0.22 * spots.texture * cell_tone(spots, noise, side, side)
     shifted = spots.u + 0.5 * side * (np.floor(spots.v / side) % 2)
     joints = np.maximum(
         stripes(spots.v, side, 0.02, spots.footprint),
         stripes(shifted, side, 0.02, spots.footprint),
     )
-    return tinted(spots.colour, tone * (1 - 0.6 * joints) * grainy(spots, noise, 0.13))
+    tone = tone * (1 - 0.6 * spots.texture * joints)
+    return tinted(spots.colour, tone * grainy(spots, noise, 0.13 * spots.texture))
 
 
 def kerb(spots: Spots, noise: Noise) -> Albedo:
     """Long stones, butted. numbers: length of a stone."""
     joint = stripes(spots.v, spots.numbers[:, 0], 0.025, spots.footprint)
-    return tinted(spots.colour, (1 - 0.6 * joint) * grainy(spots, noise, 0.14))
+    tone = 1 - 0.6 * spots.texture * joint
+    return tinted(spots.colour, tone * grainy(spots, noise, 0.14 * spots.texture))
 
 
 def wood(spots: Spots, noise: Noise) -> Albedo:

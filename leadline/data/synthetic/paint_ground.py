@@ -114,7 +114,7 @@ class GroundPainter:
 
     def _shoulder(self, spots: Spots) -> Float[np.ndarray, "p 3"]:
         ground = np.broadcast_to(self._colours.shoulder, spots.colour.shape)
-        return tinted(ground, grainy(spots, self._noise, 0.22))
+        return tinted(ground, grainy(spots, self._noise, 0.22 * spots.texture))
 
     def _grass(self, spots: Spots) -> Float[np.ndarray, "p 3"]:
         green = np.broadcast_to(self._colours.grass, spots.colour.shape)
@@ -136,14 +136,15 @@ class GroundPainter:
     def _road(
         self, spots: Spots, s: Float[np.ndarray, "p"], d: Float[np.ndarray, "p"]
     ) -> Float[np.ndarray, "p 3"]:
-        noise, f = self._noise, spots.footprint
+        noise, f, texture = self._noise, spots.footprint, spots.texture
         asphalt = np.broadcast_to(self._colours.asphalt, spots.colour.shape)
-        tone = grainy(spots, noise, 0.18, FINE)
-        tone = tone * (1 - 0.35 * self._patches(s, d, f)) * (1 - 0.6 * self._cracks(spots))
+        tone = grainy(spots, noise, 0.18 * texture, FINE)
+        tone = tone * (1 - 0.35 * texture * self._patches(s, d, f))
+        tone = tone * (1 - 0.6 * texture * self._cracks(spots))
         # Wheels polish two tracks in each lane.
         tracks = np.cos(4 * np.pi * d / self._numbers.lane)
-        tone = tone * (1 - 0.06 * tracks * (np.abs(d) < self._numbers.lane))
-        tone = tone * (1 + 0.12 * noise.value(s / 9.0, d / 0.5))
+        tone = tone * (1 - 0.06 * texture * tracks * (np.abs(d) < self._numbers.lane))
+        tone = tone * (1 + 0.12 * texture * noise.value(s / 9.0, d / 0.5))
         worn = np.clip(0.75 + 0.5 * noise.octaves(spots.u, spots.v, f, FINE[:6]), 0.2, 1)
         lines = self._lines(s, d, f) * worn
         return mixed(tinted(asphalt, tone), np.broadcast_to(WHITE, asphalt.shape), lines)
@@ -190,4 +191,5 @@ def _subset(spots: Spots, chosen: Int[np.ndarray, "p"]) -> Spots:
         colour=spots.colour[chosen],
         accent=spots.accent[chosen],
         numbers=spots.numbers[chosen],
+        texture=spots.texture,
     )

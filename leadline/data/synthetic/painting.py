@@ -9,6 +9,8 @@ from leadline.data.synthetic.noise import Noise, doublings, visible_share
 
 FINE = doublings(0.025, 6.4)
 """Wavelengths of rough surfaces, in metres: something to match from one metre to a hundred."""
+PLAIN_TEXTURE = 0.05
+"""`Spots.texture` of a plain world: fresh paint and new asphalt are even, but not like a screen."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class Spots:
     colour: Float[np.ndarray, "p 3"]
     accent: Float[np.ndarray, "p 3"]
     numbers: Float[np.ndarray, "p _"]
+    texture: float = 1.0
+    """Share left of the contrast of what roads are paved and houses are built with."""
 
 
 def tinted(

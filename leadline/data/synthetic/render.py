@@ -68,6 +68,8 @@ class Look:
     ground: GroundPainter
     light: Light
     noise: Noise
+    texture: float = 1.0
+    """See `Spots.texture`."""
 
 
 def render(
@@ -209,6 +211,7 @@ def _albedo(
             colour=surfaces.colour[of],
             accent=surfaces.accent[of],
             numbers=surfaces.numbers[of],
+            texture=look.texture,
         )
         if number == Material.GROUND:
             albedo[chosen] = look.ground.paint(spots)

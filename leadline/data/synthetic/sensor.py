@@ -14,6 +14,9 @@ STEREO_GAIN = 0.05
 """Largest difference of exposure between the two cameras, as a share."""
 DRIFT = 0.06
 DRIFT_PERIOD = (6.0, 20.0)
+"""Seconds of a swing of exposure, as clouds and shade make it."""
+HUNTING_PERIOD = (1.0, 2.0)
+"""Seconds of a swing of an automatic exposure that corrects too much and too late."""
 VIGNETTE = (0.05, 0.18)
 """Share of light lost in the corners."""
 READ_NOISE = 0.006
@@ -57,15 +60,21 @@ class Sensor:
         return share
 
 
-def make_sensors(gain: float, perfect: bool, random: np.random.Generator) -> tuple[Sensor, Sensor]:
-    """The left and the right camera; alike and without flaws if `perfect`."""
+def make_sensors(
+    gain: float, perfect: bool, random: np.random.Generator, hunting: float | None = None
+) -> tuple[Sensor, Sensor]:
+    """The left and the right camera; alike and without flaws if `perfect`.
+
+    Their exposure drifts slowly by `DRIFT`, or hunts by so large a share as `hunting` says.
+    """
     difference = random.uniform(-STEREO_GAIN, STEREO_GAIN)
-    period, phase = random.uniform(*DRIFT_PERIOD), random.uniform(0, 2 * np.pi)
+    periods = DRIFT_PERIOD if hunting is None else HUNTING_PERIOD
+    period, phase = random.uniform(*periods), random.uniform(0, 2 * np.pi)
     vignette = random.uniform(*VIGNETTE)
     if perfect:
         ideal = Sensor(gain, Swing(0.0, 1.0, 0.0), 0.0, False)
         return ideal, ideal
-    drift = Swing(DRIFT, period, phase)
+    drift = Swing(DRIFT if hunting is None else hunting, period, phase)
     return (
         Sensor(gain * (1 - difference / 2), drift, vignette, True),
         Sensor(gain * (1 + difference / 2), drift, vignette, True),

@@ -21,7 +21,14 @@ BRAKING_FRAMES = 2
 """From full speed to rest, and back: no car can, but a drive of a second or two has no time."""
 FEWEST_STANDING = 2
 """Between two frames the camera stands; at one it would only turn from braking to starting."""
-SILENT_SETTINGS: dict[str, Any] = {"lead_in_every_drive": False, "standing_frames": 0}
+MOST_DRIFT = 0.9
+"""Of an exposure, as a share: beyond it pictures are black for a while."""
+SILENT_SETTINGS: dict[str, Any] = {
+    "lead_in_every_drive": False,
+    "standing_frames": 0,
+    "plain": False,
+    "exposure_drift": None,
+}
 """Later settings and the values at which a world's description does not name them: worlds that are
 older than these settings are still themselves."""
 
@@ -76,6 +83,9 @@ class WorldSettings:
     `lead_in_every_drive` puts a car that keeps the ego speed ahead of the ego in all drives, not in
     every other one. In every other training drive the ego, and the car ahead of it, stand for so
     many frames in the middle as `standing_frames` says, while oncoming traffic goes on.
+    `plain` leaves walls, roofs, roads and pavements nearly without texture; edges, markings, shade
+    and everything else stay. `exposure_drift` makes the exposure of both cameras hunt by up to that
+    share, up and down within one to two seconds, in place of the slow drift of 6 %.
 
     Raises:
         ValueError: a setting is impossible; the message names it, its value and its range.
@@ -92,6 +102,8 @@ class WorldSettings:
     perfect_sensor: bool = False
     lead_in_every_drive: bool = False
     standing_frames: int = 0
+    plain: bool = False
+    exposure_drift: float | None = None
 
     def __post_init__(self) -> None:
         if not 2 <= self.drives <= MOST_DRIVES:
@@ -129,6 +141,21 @@ class WorldSettings:
                 f"standing_frames: expected 0 (none), or from {FEWEST_STANDING} on so many that "
                 f"braking, starting and a frame at either end fit into {self.frames} frames, got "
                 f"{self.standing_frames}; raise frames or lower it"
+            )
+
+        self._check_drift()
+
+    def _check_drift(self) -> None:
+        drift = self.exposure_drift
+        if drift is not None and not 0 <= drift <= MOST_DRIFT:
+            raise ValueError(
+                f"exposure_drift: expected a share from 0 (none) to {MOST_DRIFT}, got {drift:g}; "
+                "0.35 is a camera that hunts"
+            )
+        if drift and self.perfect_sensor:
+            raise ValueError(
+                f"exposure_drift: expected none of a perfect sensor, got {drift:g}; leave out one "
+                "of perfect_sensor and exposure_drift"
             )
 
     def plans(self) -> tuple[DrivePlan, ...]:
