@@ -1,4 +1,6 @@
-"""DDAD and Cityscapes from the command line: what is chosen there reaches the model."""
+"""DDAD, Cityscapes and RGB-D sequences from the command line: what is chosen there reaches the
+model.
+"""
 
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 from commands import leadline
 from data.cityscapes_trees import SEQUENCE, write_camera, write_frames, write_speed
 from data.dgp_trees import write_list, write_scene
+from data.rgbd_trees import write_intrinsics, write_sequence
 from data.tiny_trees import write_image
 from small_models import write_tiny_backbone
 
@@ -79,3 +82,29 @@ def test_what_is_cut_off_in_training_is_not_predicted(settings: list[str], tmp_p
     assert (depth[30:] == 0).all()
     refused = leadline(*words, "--data.crop_bottom=0.2")
     assert "data.crop_bottom was 0.25, now 0.2" in refused.complaint
+
+
+def test_rgbd_sequences_are_trained_on_by_their_poses_and_scored(
+    settings: list[str], tmp_path: Path
+) -> None:
+    root = tmp_path / "kitchen"
+    for sequence in ("seq-01", "seq-02"):
+        write_sequence(root / sequence, range(0, 60, 10))
+    write_intrinsics(root)
+    (root / "seq-02" / "frame-000050.pose.txt").write_text("nan " * 16)
+    (root / "val.txt").write_text("seq-02 10\nseq-02 20\n")
+    (root / "train.txt").write_text("".join(f"seq-01 {number}\n" for number in range(0, 60, 10)))
+    words = ("train", "monodepth2_m", root, "--out", tmp_path / "run", *settings)
+    lists = (f"--data.train_split={root / 'train.txt'}", f"--data.val_split={root / 'val.txt'}")
+    answer = leadline(*words, *lists, "--data.source.init_args.temporal_poses=true")
+    assert answer.code == 0, answer.err
+    for said in (
+        "of every 10 frames one is here: neighbours are so far apart",
+        f"1 poses unknown, NaN or infinite, first: {root / 'seq-02' / 'frame-000050.pose.txt'}",
+        "training: 4 of 6 frames can be used",
+    ):
+        assert said in answer.out
+    model, scores = tmp_path / "run" / "model", tmp_path / "scores"
+    scored = leadline("evaluate", model, root, "--out", scores, "--protocol", "none")
+    assert scored.code == 0, scored.err
+    assert "depth images" in (scores / "report.html").read_text()

@@ -1,4 +1,4 @@
-"""The sources on real photographs: what KITTI's own files say, and what they lack."""
+"""The sources on real photographs: what their own files say, and what they lack."""
 
 import math
 from itertools import pairwise
@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from leadline.data.dataset import DepthDataset, Extras
+from leadline.data.depth_files import MILLIMETRES, load_depth
 from leadline.data.selection import Needs, select
 from leadline.data.sources.base import FrameId
+from leadline.data.sources.detect import open_source
 from leadline.data.sources.kitti import KittiRaw
 from leadline.data.sources.stereo2015 import KittiStereo2015
 from leadline.geometry.warp import warp_by_depth
@@ -149,3 +151,35 @@ def test_pairs_of_stereo_2015(real_data: Path) -> None:
         assert 0.1 < (disparity > 0).mean() < 0.4
         assert 20 < disparity.max() < 256
         assert source.true_disparity(frame, "occ") is None
+
+
+def test_depth_and_poses_of_7_scenes_bring_the_next_picture_onto_this_one(real_data: Path) -> None:
+    """With depth brought to the colour camera; taken as it came, by the focal length that came with
+    it, the pictures do not meet.
+    """
+    source = open_source(real_data / "seven_scenes_redkitchen", ["temporal_poses=true"])
+    assert [frame.index for frame in source.frames] == list(range(0, 1000, 10))
+    assert len(select(source, source.frames, Needs(VIDEO, depth=True, distance=True)).frames) == 98
+    assert any("(fx 585.0) brought to the colour camera (fx 525.0)" in r for r in source.remarks())
+    targets, ahead = source.frames[4:-4:9], Offset(3)
+    dataset = DepthDataset(source, targets, (ahead,), (480, 640), extras=Extras(depth=True))
+    for item, target in enumerate(targets):
+        sample, file = dataset[item], source.truth_files(target)[0]
+        assert sample.depth is not None
+        assert sample.intrinsics is not None
+        raw = torch.from_numpy(load_depth(file, MILLIMETRES)).float()[None]
+        file_says = sample.intrinsics[TARGET].clone()
+        file_says[[0, 1], [0, 1]] = 585
+        image, other = (sample.images[offset][None].float() / 255 for offset in (TARGET, ahead))
+        pose = sample.known_poses[ahead][None]
+        seen = (sample.depth > 0) & (raw > 0)
+        brought, as_it_came = (
+            warp_by_depth(other, depth[None], pose, camera[None], camera[None]).image
+            for depth, camera in ((sample.depth, sample.intrinsics[TARGET]), (raw, file_says))
+        )
+        right, wrong, unmoved = (
+            float((picture - image).abs().mean(1)[seen].mean())
+            for picture in (brought, as_it_came, other)
+        )
+        assert right < 0.7 * unmoved
+        assert right < wrong

@@ -14,6 +14,9 @@ from leadline.data.sources.cityscapes import IMAGE_FOLDERS, Cityscapes
 from leadline.data.sources.dgp import SCENE_FILES, DgpScenes
 from leadline.data.sources.folder import ImageFolder
 from leadline.data.sources.kitti import KittiRaw
+from leadline.data.sources.rgbd import RgbdSequences
+from leadline.data.sources.rgbd_layouts import FRAME_FILES, holds_rgbd
+from leadline.data.sources.rgbd_tum import TUM_LIST
 from leadline.data.sources.stereo2015 import KittiStereo2015
 
 _SIGNS: Mapping[type[Source], Callable[[Path], bool]] = {
@@ -23,6 +26,7 @@ _SIGNS: Mapping[type[Source], Callable[[Path], bool]] = {
     ),
     DgpScenes: lambda root: any(root.glob(f"*/{SCENE_FILES}")),
     Cityscapes: lambda root: any(root.glob(f"{IMAGE_FOLDERS[0]}*/*")),
+    RgbdSequences: holds_rgbd,
     ImageFolder: lambda root: any(root.rglob(CAMERA_FILE)),
 }
 
@@ -53,8 +57,9 @@ def source_config(root: Path) -> dict[str, Any]:
         )
     raise ValueError(
         f"{root}: expected KITTI raw (DATE/DATE_drive_NNNN_sync/image_02), KITTI Stereo 2015 "
-        f"(training/image_2), DDAD (SCENE/{SCENE_FILES}), Cityscapes ({IMAGE_FOLDERS[0]}) or your "
-        f"own images with a {CAMERA_FILE}; found none of them"
+        f"(training/image_2), DDAD (SCENE/{SCENE_FILES}), Cityscapes ({IMAGE_FOLDERS[0]}), RGB-D "
+        f"sequences ({FRAME_FILES} or {TUM_LIST}) or your own images with a {CAMERA_FILE}; found "
+        "none of them"
     )
 
 

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Float64
 
+from leadline.data.sources.quaternion import quaternion_to_matrix
+
 _SPLIT_NAMES = {"0": "train", "1": "val", "2": "test"}
 """DGP's numbers of its splits."""
 _DISTORTION = ("k1", "k2", "k3", "k4", "k5", "k6", "p1", "p2")
 _MICROSECOND = 1e-6
 _POINTS = "data"
 """The array of a point cloud's `.npz`."""
-_LEAST_LENGTH = 1e-6
-"""Of a quaternion that says a rotation."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -207,17 +207,14 @@ def _rigid(pose: Any) -> Float64[np.ndarray, "4 4"] | None:
     if not pose:
         return None
     rotation, translation = pose.get("rotation") or {}, pose.get("translation") or {}
-    w, x, y, z = (float(rotation.get(key, 0)) for key in ("qw", "qx", "qy", "qz"))
+    quaternion = [float(rotation.get(key, 0)) for key in ("qx", "qy", "qz", "qw")]
     moved = np.array([float(translation.get(key, 0)) for key in ("x", "y", "z")])
-    length = math.hypot(w, x, y, z)
-    if not length > _LEAST_LENGTH or not np.isfinite([length, *moved]).all():
+    if not np.isfinite(moved).all():
         return None
-    w, x, y, z = w / length, x / length, y / length, z / length
     matrix = np.eye(4)
-    matrix[:3, :3] = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-    ]
+    try:
+        matrix[:3, :3] = quaternion_to_matrix(*quaternion)
+    except ValueError:
+        return None
     matrix[:3, 3] = moved
     return matrix
