@@ -1,7 +1,9 @@
 """Model folders with random weights, and backbones small enough to train in a test."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -35,17 +37,41 @@ def predictor_config(backbone: str = "resnet18") -> dict[str, object]:
     }
 
 
+PAIRS: Mapping[str, Any] = {
+    "frames": [0, "stereo"],
+    "explainer": {},
+    "objective": {
+        "reprojection": {"term": {"class_path": "leadline.losses.reprojection.Reprojection"}},
+        "smoothness": {
+            "term": {"class_path": "leadline.losses.smoothness.Smoothness"},
+            "weight": 0.001,
+        },
+    },
+}
+"""How a model of `write_model` was trained, as its folder says it."""
+
+
 def write_model(
-    folder: Path, backbone: str = "resnet18", metric: bool = True, seed: int = 0
+    folder: Path,
+    backbone: str = "resnet18",
+    metric: bool = True,
+    seed: int = 0,
+    training: Mapping[str, Any] = PAIRS,
 ) -> Path:
     """A model folder as training writes it."""
     torch.manual_seed(seed)
     config = predictor_config(backbone)
-    save_model(
-        build_predictor(config),
-        ModelConfig(config, SIZE, unit=5.0, metric=metric, recipe="demo", focal=0.9, baseline=0.5),
-        folder,
+    described = ModelConfig(
+        config,
+        SIZE,
+        unit=5.0,
+        metric=metric,
+        recipe="demo",
+        focal=0.9,
+        baseline=0.5,
+        training=training,
     )
+    save_model(build_predictor(config), described, folder)
     return folder
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from leadline import __version__
-from leadline.cli import verbs
+from leadline.cli import prediction_verbs, verbs
 
 EXIT_USAGE = 2
 
@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_train,
         _add_evaluate,
         _add_predict,
+        _add_refine,
     ):
         add(subparsers)
     return parser
@@ -227,6 +228,10 @@ def _add_evaluate(subparsers: Any) -> None:
     )
     parser.add_argument("--scale", help="none, median or a factor; default: none where metric")
     parser.add_argument("--flip", action="store_true", help="blend with the mirrored picture")
+    parser.add_argument(
+        "--refine", type=int, metavar="N", help="refine the network by N iterations per sample"
+    )
+    parser.add_argument("--hints", type=Path, help="folder of hints, for --refine")
     parser.add_argument("--predictions", type=Path, help="score these depth maps instead")
     parser.add_argument("--truth", type=Path, help="folder of true depth maps")
     parser.add_argument("--divide", type=float, help="units per metre of others' PNG predictions")
@@ -243,10 +248,52 @@ def _add_evaluate(subparsers: Any) -> None:
 
 
 def _add_predict(subparsers: Any) -> None:
-    parser = _verb(subparsers, verbs.predict)
+    parser = _verb(subparsers, prediction_verbs.predict)
     parser.add_argument("model", type=Path, help="model folder")
     parser.add_argument("inputs", nargs="+", help="images, folders or globs")
     parser.add_argument("--out", type=Path, default=Path("predictions"))
+    _add_outputs(parser)
+    parser.add_argument("--batch-size", type=int, default=1)
+    parser.add_argument(
+        "--refine",
+        type=int,
+        metavar="N",
+        help="let the network look at each picture and its neighbours N times more before it "
+        "predicts it: of one folder, a sequence with a camera.yaml or a data set; see "
+        "`leadline refine`",
+    )
+
+
+def _add_refine(subparsers: Any) -> None:
+    parser = _verb(subparsers, prediction_verbs.refine)
+    parser.add_argument("model", type=Path, help="model folder")
+    parser.add_argument("sequence", type=Path, help="data set: pairs, or a sequence of frames")
+    parser.add_argument("--out", type=Path, default=Path("refined"))
+    parser.add_argument(
+        "--split", type=Path, help="file of frames, or a list of the data set; default: every image"
+    )
+    _add_source(parser)
+    parser.add_argument("--iterations", type=int, default=20)
+    parser.add_argument(
+        "--per",
+        default="sample",
+        choices=["sample", "sequence"],
+        help="sample: every frame starts from the trained weights; sequence: the network looks at "
+        "all frames of a sequence before it predicts them",
+    )
+    parser.add_argument("--learning-rate", type=float, default=1e-4)
+    parser.add_argument("--batch-size", type=int, default=2, help="frames a step, per sequence")
+    parser.add_argument("--seed", type=int, default=0, help="of the order, per sequence")
+    parser.add_argument("--hints", type=Path, help="folder of hints, where the recipe has them")
+    _add_outputs(parser)
+    parser.epilog = (
+        "The weights of MODEL are never changed. A frame whose loss does not fall is predicted by "
+        "them. refinement.csv holds the loss of each frame before and after. What can only be had "
+        "with truth is left out of the objective; `leadline evaluate --refine N` scores the result."
+    )
+
+
+def _add_outputs(parser: Any) -> None:
     parser.add_argument(
         "--outputs",
         nargs="+",
@@ -254,6 +301,5 @@ def _add_predict(subparsers: Any) -> None:
         help="default: millimetres and colour, or npy and colour where the model is not metric",
     )
     parser.add_argument("--flip", action="store_true", help="blend with the mirrored picture")
-    parser.add_argument("--batch-size", type=int, default=1)
     parser.add_argument("--device", help="cpu, cuda, ...; default: a GPU if there is one")
     parser.add_argument("--range", type=float, nargs=2, metavar=("NEAR", "FAR"), help="of colours")

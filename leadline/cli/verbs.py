@@ -63,7 +63,7 @@ def hints(options: argparse.Namespace) -> int:
     method = HintMethod(options.mode, _matchers(options), size, options.seed, _consistent(options))
     folder = options.out or options.data / DEFAULT_HINTS
     if folder.resolve() != (options.data / DEFAULT_HINTS).resolve():
-        _refuse_inside(folder, options.data)
+        refuse_inside(folder, options.data)
     check = _checked_rig(found.jobs, size, options)
     with progress("pairs") as advance:
         summary = generate_hints(
@@ -168,7 +168,7 @@ def train(options: argparse.Namespace) -> None:
 
     # Of several processes one speaks.
     say = rank_zero_only(print)
-    _refuse_inside(options.out, options.data)
+    refuse_inside(options.out, options.data)
     config = _training_config(options)
     model = train_model(config, Path(options.recipe).stem, options.out)
     losses = [row for row in read_curves(options.out / CURVES) if row[1] == "train/loss"]
@@ -206,7 +206,7 @@ def _training_config(options: argparse.Namespace) -> Any:
     return read_recipe(options.recipe, {"data": section}, [*wanted, *overrides])
 
 
-def _refuse_inside(out: Path, data: Path) -> None:
+def refuse_inside(out: Path, data: Path) -> None:
     if out.resolve().is_relative_to(data.resolve()):
         raise ValueError(
             f"--out: expected a folder outside the data set {data}, whose images its pictures "
@@ -220,7 +220,10 @@ def evaluate(options: argparse.Namespace) -> None:
 
     from leadline.evaluation.run import evaluate_folders, evaluate_model
     from leadline.evaluation.table import evaluation_table
+    from leadline.inference.refine import RefineSettings
 
+    if options.hints is not None and options.refine is None:
+        raise ValueError("--hints: expected --refine N beside it, which looks at them, got none")
     _refuse_mixture(options)
     if options.predictions is not None:
         if options.truth is None:
@@ -242,7 +245,7 @@ def evaluate(options: argparse.Namespace) -> None:
                 "expected MODEL and DATA, or --predictions and --truth; see "
                 "`leadline evaluate --help`"
             )
-        _refuse_inside(options.out, options.data)
+        refuse_inside(options.out, options.data)
         with progress("images") as advance:
             evaluation = evaluate_model(
                 options.model,
@@ -254,6 +257,8 @@ def evaluate(options: argparse.Namespace) -> None:
                 alignment=options.scale,
                 flip=options.flip,
                 movable=options.movable,
+                refine=None if options.refine is None else RefineSettings(options.refine),
+                hints=options.hints,
                 progress=advance,
             )
     Console().print(evaluation_table(evaluation))
@@ -264,7 +269,7 @@ def _refuse_mixture(options: argparse.Namespace) -> None:
     """What one of the two kinds of evaluation would not even look at is a misunderstanding."""
     foreign: tuple[str, ...]
     if options.predictions is not None:
-        scored, foreign = "--predictions", ("model", "split", "source", "flip")
+        scored, foreign = "--predictions", ("model", "split", "source", "flip", "refine")
     elif options.model is not None:
         scored, foreign = "MODEL", ("truth", "divide", "truth_divide", "photographs")
     else:
@@ -276,38 +281,6 @@ def _refuse_mixture(options: argparse.Namespace) -> None:
                 "expected either MODEL and DATA or --predictions and --truth, got "
                 f"{scored} beside {word}; leave one out"
             )
-
-
-def predict(options: argparse.Namespace) -> int:
-    """Depth of photographs."""
-    from leadline.colour import DepthScale
-    from leadline.inference.photographs import find_photographs
-    from leadline.inference.predict_files import default_outputs, predict_files
-    from leadline.inference.predictor import DepthPredictor
-
-    # Before the network is built: a wrong path is answered at once.
-    find_photographs(options.inputs, options.out)
-    model = DepthPredictor.load(options.model, flip=options.flip, device=options.device)
-    scale = DepthScale(*options.range) if options.range else None
-    with progress("images") as advance:
-        summary = predict_files(
-            model,
-            options.model,
-            options.inputs,
-            options.out,
-            options.outputs or default_outputs(model.config.metric),
-            batch_size=options.batch_size,
-            scale=scale,
-            progress=advance,
-        )
-    for message in summary.failed.values():
-        print(f"leadline: {message}", file=sys.stderr)
-    unit = "metres" if model.config.metric else "no: right up to one unknown factor"
-    print(f"{summary.written} predicted, {summary.kept} kept, {len(summary.failed)} failed")
-    print(f"metric: {unit}")
-    if summary.beyond:
-        print(f"{summary.beyond} pixels were too far for 16 bits and are 0; use npy for those")
-    return 1 if summary.failed else 0
 
 
 def recipes(options: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from leadline.data.sources.detect import open_source
 from leadline.data.splits import split_frames
 from leadline.evaluation.alignment import Alignment
-from leadline.evaluation.export import export_predictions
+from leadline.evaluation.export import export_predictions, export_refined
 from leadline.evaluation.infinite import infinite_shares
 from leadline.evaluation.movable import LabelsOf, mask_labels, world_labels
 from leadline.evaluation.page import evaluation_page
@@ -21,6 +21,9 @@ from leadline.evaluation.truth import export_truth, frames_with_truth
 from leadline.files import atomic_path, remove_leftovers
 from leadline.inference.predict_files import prediction_settings
 from leadline.inference.predictor import DepthPredictor
+from leadline.inference.refine import RefineSettings
+from leadline.inference.refine_frames import FrameRefinement
+from leadline.inference.trained_recipe import load_trained_recipe
 from leadline.report.elements import Section
 from leadline.report.page import save_page
 
@@ -41,6 +44,8 @@ def evaluate_model(
     alignment: str | None = None,
     flip: bool = False,
     movable: Path | None = None,
+    refine: RefineSettings | None = None,
+    hints: Path | None = None,
     extra: Callable[[Path, Path], Sequence[Section]] = lambda predictions, truth: (),
     progress: Callable[[int, int], None] = lambda done, total: None,
     say: Callable[[str], None] = print,
@@ -54,6 +59,8 @@ def evaluate_model(
     and truth. Without an `alignment`, a metric model is scored as it is and any other by the
     median. `say` hears of frames that are left out. `movable` is a folder of masks of what can
     move, for the share of it that is seen near infinity; a synthetic world has such labels itself.
+    With `refine` the network goes on learning on the frames that it predicts, from their `hints`
+    too where its recipe does.
 
     Raises:
         FileNotFoundError, ValueError: one line on what is missing or wrong.
@@ -61,7 +68,14 @@ def evaluate_model(
     # What can be wrong is looked at before hours of prediction.
     rules = named_protocol(protocol)
     Alignment.parse(alignment or "none")
-    model = DepthPredictor.load(model_folder, flip=flip, crop_bottom=rules.crop_bottom)
+    recipe = None if refine is None else load_trained_recipe(model_folder)
+    model = (
+        DepthPredictor.load(model_folder, flip=flip, crop_bottom=rules.crop_bottom)
+        if recipe is None
+        else DepthPredictor(
+            recipe.predictor, recipe.config, flip=flip, crop_bottom=rules.crop_bottom
+        )
+    )
     source = open_source(data, source_settings)
     asked = None if split is None else split_frames(source, split)
     frames = frames_with_truth(source, rules, asked)
@@ -74,9 +88,14 @@ def evaluate_model(
         )
     wanted = [str(frame) for frame in frames]
     labels = world_labels(source, frames) if movable is None else mask_labels(movable, wanted)
-    settings = prediction_settings(model, model_folder, resize=rules.resize)
+    manner = "" if refine is None else str(refine)
+    settings = prediction_settings(model, model_folder, resize=rules.resize, refined=manner)
     _begin(out, settings.name, data)
-    export_predictions(model, settings, source, frames, out / PREDICTIONS, progress)
+    if refine is not None and recipe is not None:
+        refinement = FrameRefinement(model, recipe, source, frames, refine, hints, rules.resize)
+        say(str(export_refined(refinement, settings, source, frames, out / PREDICTIONS, progress)))
+    else:
+        export_predictions(model, settings, source, frames, out / PREDICTIONS, progress)
     export_truth(source, rules, frames, out / TRUTH)
     evaluation = score_folders(
         out / PREDICTIONS,

@@ -28,7 +28,12 @@ class ModelFolder(pl.Callback):
     def __init__(self, folder: Path, recipe: str, config: str) -> None:
         self.folder = folder
         self._recipe = recipe
-        self._predictor: dict[str, Any] = yaml.safe_load(config)["model"]["predictor"]
+        content = yaml.safe_load(config)
+        self._predictor: dict[str, Any] = content["model"]["predictor"]
+        self._training = {
+            "frames": content["data"]["frames"],
+            **{part: content["model"][part] for part in ("explainer", "objective")},
+        }
         self._figures: dict[str, float] = {}
         self._last_save = -math.inf
 
@@ -89,5 +94,6 @@ class ModelFolder(pl.Callback):
             baseline=rig.baseline if STEREO in data.offsets else None,
             steps=trainer.global_step,
             crop_bottom=data.crop_bottom,
+            training=self._training,
             metrics=self._figures,
         )

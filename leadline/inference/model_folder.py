@@ -52,6 +52,9 @@ class ModelConfig:
     steps: int = 0
     crop_bottom: float = 0.0
     """Share of each picture's height, at its bottom, that the network was not shown."""
+    training: Mapping[str, Any] = field(default_factory=dict)
+    """How it was trained, for those who go on training it: `frames`, `explainer`, `objective`;
+    empty where an older version wrote the folder."""
     format: int = FORMAT
     metrics: Mapping[str, float] = field(default_factory=dict)
     """Of the last validation."""

@@ -21,6 +21,9 @@ from leadline.inference.photographs import find_photographs
 from leadline.inference.prediction_folder import PredictionFolder
 from leadline.inference.predictor import DepthPredictor, to_native
 
+PathAndDepth = tuple[Path, Float32[np.ndarray, "_ _"]]
+"""An image, and its depth at its own size."""
+
 
 @dataclass
 class PredictionSummary:
@@ -75,15 +78,40 @@ def predict_photographs(
 ) -> PredictionSummary:
     """Predict images into `out`, each under the relative path beside it in `photographs`.
 
+    A photograph that cannot be read costs one line in `failed`.
+
+    Raises:
+        ValueError, OSError: as `write_predictions`.
+    """
+    _check_batch(batch_size)
+
+    def predicted(paths: Sequence[Path], failed: dict[str, str]) -> Iterator[PathAndDepth]:
+        return _predicted(model, paths, batch_size, settings, failed)
+
+    return write_predictions(predicted, settings, photographs, out, outputs, scale, progress)
+
+
+def write_predictions(
+    predicted: Callable[[Sequence[Path], dict[str, str]], Iterator[PathAndDepth]],
+    settings: PredictionSettings,
+    photographs: Mapping[Path, Path],
+    out: Path,
+    outputs: Sequence[Output],
+    scale: DepthScale | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> PredictionSummary:
+    """Write what `predicted` makes of those images that have no results in `out` yet; it notes the
+    images that it cannot do in the mapping that it is given.
+
     Colours span one range for all pictures, so that a video does not flicker: `scale`, or else the
-    range of the first picture. A photograph that cannot be read costs one line in `failed`.
+    range of the first picture.
 
     Raises:
         ValueError: `out` holds predictions of another model or other settings, or the outputs
             cannot hold what the model predicts.
         OSError: a result cannot be written; those written before are whole.
     """
-    _check(model, outputs, batch_size)
+    _check_outputs(settings.metric, outputs)
     folder = PredictionFolder.begin(out, settings, photographs, scale)
     results = [folder.path(kind, result) for result in photographs.values() for kind in outputs]
     remove_leftovers([out, *(path.parent for path in results)])
@@ -93,7 +121,7 @@ def predict_photographs(
         if not all(folder.path(kind, result).exists() for kind in outputs)
     }
     summary = PredictionSummary(kept=len(photographs) - len(pending))
-    for path, depth in _predicted(model, list(pending), batch_size, settings, summary.failed):
+    for path, depth in predicted(list(pending), summary.failed):
         if folder.colours is None and "colour" in outputs:
             folder.keep_colours(DepthScale.spanning(depth))
         for kind in outputs:
@@ -109,6 +137,7 @@ def prediction_settings(
     model_folder: Path,
     upright: bool = False,
     resize: Resize = "inverse_depth",
+    refined: str = "",
 ) -> PredictionSettings:
     """What a record says of predictions by `model`, which was loaded from `model_folder`."""
     return PredictionSettings(
@@ -120,14 +149,18 @@ def prediction_settings(
         upright=upright,
         crop_bottom=model.crop_bottom,
         resize=resize,
+        refined=refined,
     )
 
 
-def _check(model: DepthPredictor, outputs: Sequence[Output], batch_size: int) -> None:
+def _check_batch(batch_size: int) -> None:
     if batch_size < 1:
         raise ValueError(f"batch size: expected 1 or more, got {batch_size}")
+
+
+def _check_outputs(metric: bool, outputs: Sequence[Output]) -> None:
     in_metres = [kind for kind in outputs if kind in DIVIDE]
-    if in_metres and not model.config.metric:
+    if in_metres and not metric:
         raise ValueError(
             f"outputs: {in_metres[0]} holds metres, but depth of this model is right only up to an "
             "unknown factor; choose npy and colour"
@@ -140,7 +173,7 @@ def _predicted(
     batch_size: int,
     settings: PredictionSettings,
     failed: dict[str, str],
-) -> Iterator[tuple[Path, Float32[np.ndarray, "_ _"]]]:
+) -> Iterator[PathAndDepth]:
     """Each readable photograph with its depth, the next batch being decoded meanwhile."""
     groups = [paths[i : i + batch_size] for i in range(0, len(paths), batch_size)]
     with ThreadPoolExecutor(batch_size) as pool:

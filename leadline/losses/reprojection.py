@@ -35,7 +35,7 @@ class Reprojection(Term):
         super().__init__()
         self.reduction: Reduction = reduction
         self.automask = automask
-        self.average_over = average_over
+        self.average_over: Literal["pixels", "kept"] = average_over
         self.hint_competes = hint_competes
 
     def needed(self) -> frozenset[Need]:
@@ -45,6 +45,12 @@ class Reprojection(Term):
         if self.hint_competes:
             extra.add("hint")
         return frozenset({"predicted", *extra})
+
+    def without(self, lacking: frozenset[Need]) -> Term | None:
+        """Without hints, the same contest with one competitor less."""
+        if lacking == {"hint"}:
+            return Reprojection(self.reduction, self.automask, self.average_over)
+        return super().without(lacking)
 
     def forward(self, scene: Scene) -> LossValue:
         sums, counts, maps = [], [], {}

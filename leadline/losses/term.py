@@ -46,6 +46,12 @@ class Term(nn.Module):
         """What this term, as it is set, looks at; checked before the first batch."""
         return self.needs
 
+    def without(self, lacking: frozenset[Need]) -> "Term | None":
+        """What is left of the term where so much of what it needs is not to be had: by default
+        nothing.
+        """
+        return None if lacking else self
+
     def forward(self, scene: Scene) -> LossValue:
         raise NotImplementedError
 

@@ -1,0 +1,111 @@
+"""The verbs that predict: with a network as it was trained, or refined on what it predicts."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from leadline.cli.progress import progress
+from leadline.cli.verbs import refuse_inside
+
+if TYPE_CHECKING:
+    from leadline.inference.predict_files import PredictionSummary
+    from leadline.inference.refine import RefineSettings
+
+
+def predict(options: argparse.Namespace) -> int:
+    """Depth of photographs."""
+    from leadline.colour import DepthScale
+    from leadline.inference.photographs import find_photographs
+    from leadline.inference.predict_files import default_outputs, predict_files
+    from leadline.inference.predictor import DepthPredictor
+
+    if options.refine is not None:
+        return _predict_refined(options)
+    # Before the network is built: a wrong path is answered at once.
+    find_photographs(options.inputs, options.out)
+    model = DepthPredictor.load(options.model, flip=options.flip, device=options.device)
+    scale = DepthScale(*options.range) if options.range else None
+    with progress("images") as advance:
+        summary = predict_files(
+            model,
+            options.model,
+            options.inputs,
+            options.out,
+            options.outputs or default_outputs(model.config.metric),
+            batch_size=options.batch_size,
+            scale=scale,
+            progress=advance,
+        )
+    print(f"{summary.written} predicted, {summary.kept} kept, {len(summary.failed)} failed")
+    return _say_how_predicted(summary, model.config.metric)
+
+
+def _say_how_predicted(summary: "PredictionSummary", metric: bool) -> int:
+    for message in summary.failed.values():
+        print(f"leadline: {message}", file=sys.stderr)
+    print(f"metric: {'metres' if metric else 'no: right up to one unknown factor'}")
+    if summary.beyond:
+        print(f"{summary.beyond} pixels were too far for 16 bits and are 0; use npy for those")
+    return 1 if summary.failed else 0
+
+
+def _predict_refined(options: argparse.Namespace) -> int:
+    """`predict --refine`: what `refine` does with its own settings."""
+    from leadline.inference.refine import RefineSettings
+
+    if len(options.inputs) != 1 or not Path(options.inputs[0]).is_dir():
+        raise ValueError(
+            "--refine: expected one folder with a sequence or pairs, whose neighbours are looked "
+            f"at, got {' '.join(options.inputs)}"
+        )
+    if options.batch_size != 1:
+        raise ValueError(f"--batch-size: expected 1 beside --refine, got {options.batch_size}")
+    return _refine(options, Path(options.inputs[0]), RefineSettings(options.refine))
+
+
+def refine(options: argparse.Namespace) -> int:
+    """Depth of a sequence by a network that goes on learning on it first."""
+    from leadline.inference.refine import RefineSettings
+
+    settings = RefineSettings(
+        options.iterations,
+        options.per,
+        options.learning_rate,
+        options.batch_size,
+        options.seed,
+    )
+    return _refine(options, options.sequence, settings)
+
+
+def _refine(options: argparse.Namespace, data: Path, settings: "RefineSettings") -> int:
+    from leadline.colour import DepthScale
+    from leadline.data.sources.detect import open_source
+    from leadline.data.splits import split_frames
+    from leadline.inference.predict_files import default_outputs, prediction_settings
+    from leadline.inference.predictor import DepthPredictor
+    from leadline.inference.refine_frames import FrameRefinement, photographs_of, refine_photographs
+    from leadline.inference.trained_recipe import load_trained_recipe
+
+    refuse_inside(options.out, data)
+    source = open_source(data, getattr(options, "source", ()))
+    split = getattr(options, "split", None)
+    frames = source.frames if split is None else split_frames(source, split)
+    recipe = load_trained_recipe(options.model)
+    model = DepthPredictor(
+        recipe.predictor, recipe.config, flip=options.flip, device=options.device
+    )
+    hints = getattr(options, "hints", None)
+    refinement = FrameRefinement(model, recipe, source, frames, settings, hints)
+    with progress("images") as advance:
+        summary = refine_photographs(
+            refinement,
+            prediction_settings(model, options.model, refined=str(settings)),
+            photographs_of(source, frames),
+            options.out,
+            options.outputs or default_outputs(model.config.metric),
+            DepthScale(*options.range) if options.range else None,
+            advance,
+        )
+    print(summary)
+    return _say_how_predicted(summary.predictions, model.config.metric)

@@ -1,0 +1,206 @@
+"""Online refinement: a trained network goes on learning on what it is about to predict, for a few
+steps, and forgets it afterwards.
+
+Self-supervision needs no truth, so that it can be had at test time as well [featdepth]. Steps that
+make the loss no smaller are taken back.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from leadline.losses.term import Need, Objective, Weighted
+from leadline.synthesis.errors import Explainer
+from leadline.training.step import NonFiniteLoss, training_step
+from leadline.types import Batch
+
+PerWhat = Literal["sample", "sequence"]
+TRUTH: frozenset[Need] = frozenset({"depth"})
+"""What refinement never looks at, though a data set may have it."""
+EXPLAINING: frozenset[Need] = frozenset({"predicted", "features"})
+"""One of these must be left, or there is nothing to learn from at test time."""
+FROZEN_PART = "extractor."
+"""Of a predictor: features that are compared stay what they are."""
+
+
+@dataclass(frozen=True)
+class RefineSettings:
+    """How a network is refined.
+
+    Per sample every frame starts from the trained weights, looks at itself and its neighbours
+    `iterations` times, and is predicted, as [featdepth] says; per sequence the network looks at all
+    frames of a sequence so many times, in batches, before it predicts them, as its code does.
+
+    Raises:
+        ValueError: no iteration, an empty batch, or a rate that is not above 0.
+    """
+
+    iterations: int = 20
+    per: PerWhat = "sample"
+    learning_rate: float = 1e-4
+    batch_size: int = 2
+    """Per sequence."""
+    seed: int = 0
+    """Of the order in which frames of a sequence are looked at."""
+
+    def __post_init__(self) -> None:
+        if self.iterations < 1:
+            raise ValueError(f"iterations: expected 1 or more, got {self.iterations}")
+        if self.batch_size < 1:
+            raise ValueError(f"batch size: expected 1 or more, got {self.batch_size}")
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning rate: expected more than 0, got {self.learning_rate}")
+
+    def __str__(self) -> str:
+        batch = f" in batches of {self.batch_size}" if self.per == "sequence" else ""
+        return f"{self.iterations} iterations per {self.per}{batch} at {self.learning_rate:g}"
+
+
+@dataclass(frozen=True)
+class Refined:
+    """What came of one frame, or of one sequence."""
+
+    before: float
+    after: float
+    """Loss of the weights that predict: not above `before`."""
+
+    @property
+    def better(self) -> bool:
+        """Whether the loss fell; else the trained weights predict."""
+        return self.after < self.before
+
+
+@dataclass(frozen=True)
+class OnlineObjective:
+    """What of a recipe's objective can be had without truth."""
+
+    objective: Objective
+    left_out: Mapping[str, frozenset[Need]]
+    """Terms that are not, and what they lack."""
+
+
+def online_objective(objective: Objective, offered: frozenset[Need], step: int) -> OnlineObjective:
+    """The terms that counted in the last step of training and can look at what is `offered`, which
+    never is true depth.
+
+    Raises:
+        ValueError: nothing is left that explains the target by its sources.
+    """
+    kept: dict[str, Weighted] = {}
+    left_out: dict[str, frozenset[Need]] = {}
+    for name, weighted in objective.weighted.items():
+        if not weighted.counts_in(step):
+            continue
+        lacking = weighted.term.needed() - (offered - TRUTH)
+        term = weighted.term.without(lacking)
+        if term is None:
+            left_out[name] = lacking
+        else:
+            kept[name] = Weighted(term, weighted.weight)
+    if not any(weighted.term.needed() & EXPLAINING for weighted in kept.values()):
+        without = ", ".join(
+            f"{name} ({', '.join(sorted(need))})" for name, need in left_out.items()
+        )
+        raise ValueError(
+            "refinement: expected a recipe that explains pictures by their neighbours, found no "
+            f"such term{f'; left out for what they look at: {without}' if without else ''}"
+        )
+    return OnlineObjective(Objective(kept), left_out)
+
+
+class Refiner:
+    """Refines a predictor in place; `restored` brings its weights back.
+
+    Batch norms keep the statistics of training and dropout is off: one picture says too little of
+    either. Extractors of features stay as they are.
+    """
+
+    def __init__(
+        self,
+        predictor: nn.Module,
+        explainer: Explainer,
+        objective: Objective,
+        settings: RefineSettings,
+    ) -> None:
+        self.predictor = predictor.eval()
+        self.settings = settings
+        self._explainer = explainer
+        self._objective = objective
+        self._learning = {
+            name: parameter
+            for name, parameter in predictor.named_parameters()
+            if not name.startswith(FROZEN_PART)
+        }
+
+    @contextmanager
+    def restored(self) -> Iterator[None]:
+        """Whatever happens inside, the weights are afterwards what they were."""
+        trained = self._state()
+        try:
+            yield
+        finally:
+            self._load(trained)
+
+    def loss(self, batch: Batch) -> float:
+        """Of the weights as they are; infinite where it is not a number."""
+        with torch.no_grad():
+            loss = self._loss_or_none(batch)
+        return float("inf") if loss is None else loss.item()
+
+    def on_sample(self, batch: Batch) -> Refined:
+        """Learn on one batch; the weights are those of the least loss on the way, which are the
+        first ones where it never fell.
+        """
+        optimiser = self._optimiser()
+        best, least, before = self._state(), float("inf"), float("nan")
+        with torch.enable_grad():
+            for iteration in range(self.settings.iterations + 1):
+                loss = self._loss_or_none(batch)
+                if loss is None:
+                    break
+                value = loss.item()
+                before = value if iteration == 0 else before
+                if value < least:
+                    best, least = self._state(), value
+                if iteration < self.settings.iterations:
+                    optimiser.zero_grad()
+                    loss.backward()
+                    optimiser.step()
+        self._load(best)
+        return Refined(before, least)
+
+    def on_sequence(self, batches: Callable[[int], Sequence[Batch]]) -> None:
+        """Look at all batches so many times; `batches` makes them in the order of each pass."""
+        optimiser = self._optimiser()
+        with torch.enable_grad():
+            for iteration in range(self.settings.iterations):
+                for batch in batches(iteration):
+                    loss = self._loss_or_none(batch)
+                    if loss is None:
+                        return
+                    optimiser.zero_grad()
+                    loss.backward()
+                    optimiser.step()
+
+    def _optimiser(self) -> torch.optim.Optimizer:
+        return torch.optim.Adam(self._learning.values(), lr=self.settings.learning_rate)
+
+    def _loss_or_none(self, batch: Batch) -> Tensor | None:
+        """None where the loss is not a number any more: what was best so far then stands."""
+        try:
+            return training_step(self.predictor, self._explainer, self._objective, batch).loss
+        except NonFiniteLoss:
+            return None
+
+    def _state(self) -> dict[str, Tensor]:
+        return {name: value.detach().clone() for name, value in self._learning.items()}
+
+    def _load(self, state: Mapping[str, Tensor]) -> None:
+        with torch.no_grad():
+            for name, value in state.items():
+                self._learning[name].copy_(value)
+                self._learning[name].grad = None

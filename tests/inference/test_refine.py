@@ -1,0 +1,272 @@
+"""Refinement: the loss falls or nothing changes, and the model is afterwards what it was."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from commands import leadline
+from small_models import PAIRS, files_below, write_model, write_tiny_backbone
+from worlds import hints_of, write_stereo_folder
+
+from leadline.data.sources.folder import ImageFolder
+from leadline.data.synthetic.generate import generate
+from leadline.data.synthetic.settings import WorldSettings
+from leadline.inference.predictor import DepthPredictor
+from leadline.inference.refine import RefineSettings, online_objective
+from leadline.inference.refine_frames import FrameRefinement
+from leadline.inference.trained_recipe import load_trained_recipe
+from leadline.losses.proxy import ProxySupervision
+from leadline.losses.reprojection import Reprojection
+from leadline.losses.smoothness import Smoothness
+from leadline.losses.sparse import SparseInverseDepth
+from leadline.losses.term import Need, Objective, Weighted
+
+FAST = RefineSettings(iterations=5, learning_rate=3e-3)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_stereo_folder(tmp_path_factory.mktemp("refine") / "world", count=3)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model with a tiny backbone, trained on pairs."""
+    folder = tmp_path_factory.mktemp("small")
+    return write_model(folder / "model", str(write_tiny_backbone(folder / "tiny")))
+
+
+def refinement_of(
+    model: Path, world: Path, settings: RefineSettings, hints: Path | None = None
+) -> tuple[FrameRefinement, ImageFolder]:
+    recipe = load_trained_recipe(model)
+    source = ImageFolder(world)
+    predictor = DepthPredictor(recipe.predictor, recipe.config, device="cpu")
+    return FrameRefinement(predictor, recipe, source, source.frames, settings, hints), source
+
+
+def depths_of(
+    model: Path, world: Path, settings: RefineSettings
+) -> tuple[dict[str, np.ndarray[Any, Any]], FrameRefinement]:
+    refinement, source = refinement_of(model, world, settings)
+    failed: dict[Any, str] = {}
+    found = {str(frame): d for frame, d in refinement.predicted(source.frames, failed)}
+    assert not failed
+    return found, refinement
+
+
+def plain_depths(model: Path, world: Path) -> dict[str, np.ndarray[Any, Any]]:
+    source, predictor = ImageFolder(world), DepthPredictor.load(model, device="cpu")
+    return {str(frame): predictor(source.image_path(frame)) for frame in source.frames}
+
+
+@pytest.mark.parametrize("per", ["sample", "sequence"])
+def test_the_loss_falls_and_twice_is_the_same(small: Path, world: Path, per: Any) -> None:
+    settings = replace(FAST, per=per)
+    before = files_below(small)
+    first, refinement = depths_of(small, world, settings)
+    second, again = depths_of(small, world, settings)
+    plain = plain_depths(small, world)
+    assert len(refinement.summary.refined) == len(first) == 6
+    assert refinement.summary.refined == again.summary.refined
+    for name, depth in first.items():
+        # Of a sequence, what helps most frames need not help all.
+        better = refinement.summary.refined[name].better
+        assert better or per == "sequence"
+        assert np.array_equal(depth, second[name])
+        assert np.array_equal(depth, plain[name]) != better
+    assert sum(one.better for one in refinement.summary.refined.values()) > len(first) / 2
+    assert files_below(small) == before
+
+
+@pytest.mark.parametrize("per", ["sample", "sequence"])
+def test_where_the_loss_does_not_fall_the_trained_weights_predict(
+    small: Path, world: Path, per: Any
+) -> None:
+    """A rate with which every step makes things worse."""
+    depths, refinement = depths_of(small, world, RefineSettings(2, per, learning_rate=1e3))
+    assert not any(outcome.better for outcome in refinement.summary.refined.values())
+    assert all(one.after == one.before for one in refinement.summary.refined.values())
+    for name, depth in plain_depths(small, world).items():
+        np.testing.assert_array_equal(depths[name], depth)
+    assert "6 of 6 frames stay with the trained weights" in str(refinement.summary)
+
+
+def test_the_network_is_afterwards_what_it_was(small: Path, world: Path) -> None:
+    """Statistics of batch norms too, and also where a frame could not be finished."""
+    recipe = load_trained_recipe(small)
+    trained = {name: value.clone() for name, value in recipe.predictor.state_dict().items()}
+    source = ImageFolder(world)
+    predictor = DepthPredictor(recipe.predictor, recipe.config, device="cpu")
+    refinement = FrameRefinement(predictor, recipe, source, source.frames, FAST)
+    frames = refinement.predicted(source.frames, {})
+    next(frames)
+    frames.close()
+    for name, value in recipe.predictor.state_dict().items():
+        assert torch.equal(value, trained[name]), name
+    assert all(p.grad is None for p in recipe.predictor.parameters())
+
+
+def test_each_sample_is_for_itself(small: Path, world: Path) -> None:
+    together, _ = depths_of(small, world, FAST)
+    refinement, source = refinement_of(small, world, FAST)
+    last = source.frames[-1]
+    ((_, alone),) = refinement.predicted([last], {})
+    np.testing.assert_array_equal(alone, together[str(last)])
+
+
+def test_a_frame_without_a_neighbour_is_predicted_as_ever(small: Path, tmp_path: Path) -> None:
+    world = write_stereo_folder(tmp_path / "world", count=2)
+    (world / "right" / "000001.png").unlink()
+    for per in ("sample", "sequence"):
+        depths, refinement = depths_of(small, world, replace(FAST, per=per))  # type: ignore[arg-type]
+        assert refinement.summary.alone == 1
+        alone = "0 1 l" if "0 1 l" in depths else next(n for n in depths if n.endswith("1 l"))
+        assert alone not in refinement.summary.refined
+        np.testing.assert_array_equal(depths[alone], plain_depths(small, world)[alone])
+
+
+def test_without_any_neighbour_it_is_refused(small: Path, tmp_path: Path) -> None:
+    world = write_stereo_folder(tmp_path / "world", count=2)
+    for path in (world / "right").iterdir():
+        path.unlink()
+    (world / "right").rmdir()
+    with pytest.raises(ValueError, match=r"neighbour that the recipe looks at \(stereo\)"):
+        refinement_of(small, world, FAST)
+
+
+def objective(**terms: Any) -> Objective:
+    return Objective({name: Weighted(term) for name, term in terms.items()})
+
+
+OFFERED: frozenset[Need] = frozenset({"predicted", "identity", "depth"})
+
+
+def test_truth_is_never_looked_at() -> None:
+    online = online_objective(
+        objective(picture=Reprojection(), lidar=SparseInverseDepth(), smooth=Smoothness()),
+        OFFERED,
+        step=100,
+    )
+    assert list(online.objective.weighted) == ["picture", "smooth"]
+    assert online.left_out == {"lidar": frozenset({"depth"})}
+    with pytest.raises(ValueError, match=r"found no such term; left out .* lidar \(depth\)"):
+        online_objective(objective(lidar=SparseInverseDepth(), smooth=Smoothness()), OFFERED, 0)
+
+
+def test_without_hints_they_do_not_compete() -> None:
+    trained = objective(
+        picture=Reprojection(average_over="kept", hint_competes=True), hint=ProxySupervision()
+    )
+    online = online_objective(trained, OFFERED, step=0)
+    assert list(online.left_out) == ["hint"]
+    left = online.objective.weighted["picture"].term
+    assert isinstance(left, Reprojection)
+    assert (left.hint_competes, left.average_over) == (False, "kept")
+    with_hints = online_objective(trained, OFFERED | {"hint", "proxy"}, step=0)
+    assert not with_hints.left_out
+    assert with_hints.objective.weighted["picture"].term is trained.weighted["picture"].term
+
+
+def test_terms_count_as_in_the_last_step_of_training() -> None:
+    trained = Objective(
+        {
+            "early": Weighted(Reprojection(automask=False), end_step=10),
+            "late": Weighted(Reprojection(), start_step=10),
+        }
+    )
+    assert list(online_objective(trained, OFFERED, 20).objective.weighted) == ["late"]
+    assert list(online_objective(trained, OFFERED, 5).objective.weighted) == ["early"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"iterations": 0}, "iterations: expected 1 or more"),
+        ({"batch_size": 0}, "batch size: expected 1 or more"),
+        ({"learning_rate": 0.0}, "learning rate: expected more than 0"),
+    ],
+)
+def test_impossible_settings(settings: Mapping[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        RefineSettings(**settings)
+
+
+def test_commands_write_the_same_and_go_on(small: Path, world: Path, tmp_path: Path) -> None:
+    out = tmp_path / "refined"
+    words = ("refine", small, world, "--iterations", 3, "--outputs", "npy", "--out", out)
+    first = leadline(*words, "--learning-rate", "3e-3")
+    assert first.code == 0, first.err
+    assert "6 predicted, 0 kept, 0 failed" in first.out
+    assert "s a frame" in first.out
+    assert "metric: metres" in first.out
+    rows = (out / "refinement.csv").read_text().splitlines()
+    assert rows[0] == "frame,before,after"
+    assert len(rows) == 7
+    files = files_below(out)
+    gone = out / "npy" / "left" / "000001.npy"
+    gone.unlink()
+    again = leadline(*words, "--learning-rate", "3e-3")
+    assert "1 predicted, 5 kept" in again.out
+    assert files_below(out)["npy/left/000001.npy"] == files["npy/left/000001.npy"]
+    assert len((out / "refinement.csv").read_text().splitlines()) == 7
+    other = leadline(*words, "--learning-rate", "1e-3")
+    assert other.code == 2
+    assert "refined 3 iterations per sample at 0.003 instead of" in other.complaint
+
+
+def test_predict_refines_a_folder(small: Path, world: Path, tmp_path: Path) -> None:
+    words = ("predict", small, world, "--outputs", "npy", "--refine", 2, "--out", tmp_path / "a")
+    answer = leadline(*words)
+    assert answer.code == 0, answer.err
+    assert sorted(files_below(tmp_path / "a"))[0] == "npy/left/000000.npy"
+    photograph = world / "left" / "000000.png"
+    single = leadline("predict", small, photograph, "--refine", 2, "--out", tmp_path / "b")
+    assert "--refine: expected one folder" in single.complaint
+
+
+def test_hints_are_looked_at_where_the_recipe_does(world: Path, tmp_path: Path) -> None:
+    training = dict(PAIRS) | {
+        "objective": {
+            "hint": {"term": {"class_path": "leadline.losses.proxy.ProxySupervision"}},
+            "picture": {"term": {"class_path": "leadline.losses.reprojection.Reprojection"}},
+        }
+    }
+    backbone = str(write_tiny_backbone(tmp_path / "tiny"))
+    model = write_model(tmp_path / "model", backbone, training=training)
+    without, _ = refinement_of(model, world, FAST)
+    assert list(without.summary.left_out) == ["hint"]
+    with_hints, source = refinement_of(model, world, FAST, hints_of(world))
+    assert not with_hints.summary.left_out
+    assert list(with_hints.predicted(source.frames[:1], {}))
+
+
+def test_a_model_that_does_not_say_how_it_was_trained(world: Path, tmp_path: Path) -> None:
+    model = write_model(tmp_path / "model", training={})
+    answer = leadline("refine", model, world, "--out", tmp_path / "out")
+    assert answer.code == 2
+    assert "expected the objective that the model was trained under" in answer.complaint
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_evaluation_of_what_was_refined(tmp_path: Path) -> None:
+    world = tmp_path / "world"
+    generate(world, WorldSettings(drives=2, frames=2, size=(96, 64), seed=3, velodyne=False))
+    model = write_model(tmp_path / "model", str(write_tiny_backbone(tmp_path / "tiny")))
+    words = ("evaluate", model, world, "--protocol", "dense")
+    words += ("--split", world / "splits" / "test.txt")
+    plain = leadline(*words, "--out", tmp_path / "plain")
+    refined = leadline(*words, "--refine", 2, "--out", tmp_path / "refined")
+    assert plain.code == refined.code == 0, refined.err
+    assert "s a frame" in refined.out
+    assert (
+        "refined by 2 iterations per sample" in (tmp_path / "refined" / "report.html").read_text()
+    )
+    mixed = leadline(*words, "--refine", 2, "--out", tmp_path / "plain")
+    assert "give another folder for --out" in mixed.complaint
+    alone = leadline(*words, "--hints", world, "--out", tmp_path / "hints")
+    assert "--hints: expected --refine N beside it" in alone.complaint
