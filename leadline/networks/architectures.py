@@ -39,7 +39,7 @@ RGB = 3
 class Preset:
     """A backbone known by name: how it is built, and where its pretrained weights are."""
 
-    hub_id: str
+    hub_id: str | None
     configuration: Callable[[], PretrainedConfig]
 
 
@@ -69,6 +69,17 @@ PRESETS: Mapping[str, Preset] = {
             layer_type="bottleneck",
             depths=[3, 4, 6, 3],
             hidden_sizes=[256, 512, 1024, 2048],
+        ),
+    ),
+    # Half as wide, the stride in the first convolution of a block [garg]; the hub has no weights.
+    "resnet50-half": Preset(
+        None,
+        partial(
+            ResNetConfig,
+            layer_type="bottleneck",
+            depths=[3, 4, 6, 3],
+            hidden_sizes=[128, 256, 512, 1024],
+            downsample_in_bottleneck=True,
         ),
     ),
     "swinv2-tiny": Preset(
@@ -172,7 +183,9 @@ def _as_backbone(configuration: PretrainedConfig) -> PretrainedConfig:
 
 
 def hub_id_of(name: str) -> str | None:
-    """Where on the hub the pretrained weights of `name` are; `None` for local files."""
+    """Where on the hub the pretrained weights of `name` are; `None` for local files, and where it
+    has none.
+    """
     if name in PRESETS:
         return PRESETS[name].hub_id
     return None if Path(name).exists() else name

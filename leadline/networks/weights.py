@@ -11,7 +11,7 @@ from torch import nn
 from transformers import AutoBackbone, PretrainedConfig
 from transformers.utils import logging
 
-from leadline.networks.architectures import RGB, configuration_of, hub_id_of
+from leadline.networks.architectures import PRESETS, RGB, configuration_of, hub_id_of
 from leadline.networks.hub import hub_folder
 
 Weights = Literal["hub", "none"] | Path
@@ -57,8 +57,9 @@ def _weights_folder(name: str, weights: Weights) -> Path:
     if weights == "hub":
         hub_id = hub_id_of(name)
         if hub_id is None:
+            kind = "a preset without weights there" if name in PRESETS else "local"
             raise ValueError(
-                f"weights: hub needs a preset or a hub id, but the backbone is the local {name}; "
+                f"weights: hub needs a preset or a hub id, but the backbone {name} is {kind}; "
                 "set weights to a folder with model.safetensors, or to none"
             )
         return hub_folder(hub_id, online=True)

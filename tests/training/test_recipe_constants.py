@@ -123,6 +123,28 @@ def test_constants_of_featdepth(name: str) -> None:
     )
 
 
+def test_constants_of_dfr() -> None:
+    """Sums over pixels, colours, features and both sources, as weights of means."""
+    content = recipe("dfr_ms")
+    data, model = content["data"], content["model"]
+    assert (data["frames"], data["height"], data["width"]) == ([0, -1, "stereo"], 160, 608)
+    assert (data["batch_size"], data["unit"]) == (8, 1.0)
+    objective = model["objective"]
+    assert objective["reprojection"]["weight"] == 1.0 * 2 * 3
+    # A quarter as many pixels as the picture has.
+    assert objective["features"]["weight"] == pytest.approx(0.1 * 2 * 64 / 4)
+    assert objective["smoothness"]["weight"] == 10
+    # exp(-0.33 times the sum over colours), by the mean.
+    assert objective["smoothness"]["term"]["init_args"]["sharpness"] == pytest.approx(0.33 * 3)
+    assert model["explainer"]["ssim_weight"] == 0
+    assert float(model["optimiser"]["init_args"]["lr"]) == 1e-3
+    assert [rule["lr_factor"] for rule in model["groups"]] == [0.01, 0.1]
+    # 200,000 steps of 8, by 10 every 80,000.
+    steps_an_epoch = 45_200 / 8
+    assert model["schedule"]["init_args"]["step_size"] == round(80_000 / steps_an_epoch)
+    assert content["run"]["epochs"] == round(200_000 / steps_an_epoch)
+
+
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_constants(name: str) -> None:
     frames, height, width, batch, rate, epochs, step, smoothness, hints = PUBLISHED[name]
