@@ -119,7 +119,7 @@ def train_and_score(trial: Trial, out: Path) -> Row:
         "train_split": str(out / "train.txt"),
         "val_split": str(out / "val.txt"),
     }
-    if trial.recipe.startswith("depth_hints"):
+    if Path(trial.recipe).name.startswith("depth_hints"):
         data["hints"] = str(out / trial.hints)
     config = read_recipe(trial.recipe, {"data": data}, _changes(trial))
     model = train_model(config, trial.recipe, run)
@@ -235,10 +235,10 @@ def paired(rows: list[Row], figure: str, style: str, other: str) -> tuple[float,
     return float(np.mean(difference)), float(np.std(difference, ddof=1) / math.sqrt(len(SEEDS)))
 
 
-def compared(rows: list[Row], style: str, other: str) -> str:
+def compared(rows: list[Row], style: str, other: str, figures: Sequence[str] = FIGURES) -> str:
     """Cells of a table: each figure of `style` minus that of `other`, with its verdict."""
     cells = []
-    for figure in FIGURES:
+    for figure in figures:
         mean, error = paired(rows, figure, style, other)
         cells.append(f"{mean:+.3f} ± {error:.3f} {verdict(mean, error)}")
     won = sum(values(rows, style)[seed] < values(rows, other)[seed] for seed in SEEDS)

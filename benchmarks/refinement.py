@@ -1,0 +1,167 @@
+"""What does refinement at test time gain, what does it cost, and does it harm a good frame?
+
+Models that were trained elsewhere go on learning for 20 iterations on frames that they never saw:
+per sample, every frame from the trained weights, and per sequence [featdepth]. In the synthetic
+world the models of `feature_styles.py` (photometric and both, three seeds) on its held-out drives;
+on real photographs those of `real_photographs.py` on KITTI drive 0023 against its LiDAR. A frame
+is made worse where its Abs Rel grows by more than 1 %. Seconds are those of refining and predicting
+one frame, on one thread. Evaluations resume.
+
+    python benchmarks/refinement.py --out runs/refinement --synthetic runs/features --real runs/real
+"""
+
+import argparse
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from small_world import PROTOCOL, SEEDS
+from stereo_drive import PNG_DRIVE, data_argument, open_drives, setting
+
+from leadline.colour import DepthScale, colour_depth, montage
+from leadline.data.image_files import read_picture, write_picture
+from leadline.data.sources.detect import open_source
+from leadline.evaluation.predictions import open_predictions
+from leadline.evaluation.results import Evaluation
+from leadline.evaluation.run import PREDICTIONS, evaluate_model
+from leadline.inference.refine import RefineSettings
+
+ITERATIONS = 20
+PER_SAMPLE = RefineSettings(ITERATIONS, "sample")
+MANNERS = {
+    "as trained": None,
+    "per sample": PER_SAMPLE,
+    "per sequence": RefineSettings(ITERATIONS, "sequence"),
+}
+STYLES = ("photometric", "both")
+REAL = ("monodepth2_s", "depth_hints_s")
+"""Folders of `real_photographs.py`."""
+WORSE = 1.01
+TABLE = Path(__file__).with_suffix(".md")
+PICTURE = Path(__file__).resolve().parents[1] / "docs" / "images" / "refinement.png"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model, and the frames that it is refined on."""
+
+    world: str
+    name: str
+    model: Path
+    data: Path
+    split: Path
+    protocol: str
+
+    def evaluated(self, manner: str, out: Path) -> tuple[Evaluation, float]:
+        """The scores, and the seconds a frame; those of an evaluation that was there are kept."""
+        folder = out / f"{self.world}_{self.name}_{manner}".replace(" ", "_")
+        clock, start = folder / "seconds.txt", time.perf_counter()
+        evaluation = evaluate_model(
+            self.model,
+            self.data,
+            folder,
+            split=self.split,
+            protocol=self.protocol,
+            refine=MANNERS[manner],
+        )
+        if not clock.exists():
+            seconds = (time.perf_counter() - start) / len(evaluation.rows)
+            clock.write_text(f"{seconds:.3f}")
+        return evaluation, float(clock.read_text())
+
+
+def cases(synthetic: Path, real: Path, data: Path, out: Path) -> Iterator[Case]:
+    for style in STYLES:
+        for seed in SEEDS:
+            model = synthetic / f"{style}_{seed}" / "model"
+            name = f"{style}, seed {seed}"
+            world, split = synthetic / "world", synthetic / "test.txt"
+            yield Case("synthetic", name, model, world, split, PROTOCOL)
+    drives = open_drives(data)
+    split = out / "drive_0023.txt"
+    frames = [f for f in drives.frames if f.sequence.endswith(PNG_DRIVE) and f.camera == 0]
+    split.write_text("".join(f"{frame}\n" for frame in frames))
+    for name in REAL:
+        model = real / name / "model"
+        yield Case("real", name, model, data / "kitti_raw", split, "eigen")
+
+
+def row(case: Case, out: Path) -> str:
+    before, _ = case.evaluated("as trained", out)
+    cells = [f"{before.mean.abs_rel:.3f}"]
+    for manner in ("per sample", "per sequence"):
+        after, seconds = case.evaluated(manner, out)
+        changes = ratios(before, after)
+        worse = [change for change in changes if change > WORSE]
+        most = f", at most {max(worse) - 1:+.1%}" if worse else ""
+        cells.append(
+            f"{after.mean.abs_rel:.3f} | {len(worse)} of {len(changes)}{most} | {seconds:.1f}"
+        )
+    return f"| {case.world} | {case.name} | {' | '.join(cells)} |"
+
+
+def ratios(before: Evaluation, after: Evaluation) -> list[float]:
+    """Of each image, its Abs Rel after by that before."""
+    first = {row.id: row.metrics.abs_rel for row in before.rows}
+    return [row.metrics.abs_rel / first[row.id] for row in after.rows]
+
+
+def draw(case: Case, out: Path) -> None:
+    """The synthetic frame that changes most: picture, depth before and after, truth."""
+    before, after = (case.evaluated(manner, out)[0] for manner in ("as trained", "per sample"))
+    index = int(np.argmin(ratios(before, after)))
+    name = after.rows[index].id
+    source = open_source(case.data)
+    frame = next(frame for frame in source.frames if str(frame) == name)
+    truth = source.true_depth(frame)
+    assert truth is not None
+    scale = DepthScale.spanning(truth)
+    cells = [read_picture(source.image_path(frame))]
+    for manner in ("as trained", "per sample"):
+        folder = out / f"{case.world}_{case.name}_{manner}".replace(" ", "_")
+        depth = open_predictions(folder / PREDICTIONS)[0].read(name)
+        cells.append(colour_depth(depth, scale))
+    cells.append(colour_depth(truth, scale))
+    write_picture(PICTURE, montage(cells, ["picture", "as trained", "refined", "truth"], 2, 320))
+
+
+def table(rows: Sequence[str]) -> str:
+    lines = [
+        "# What does refinement at test time gain?",
+        "",
+        f"`python benchmarks/refinement.py`. {setting()}; one thread. {ITERATIONS} iterations, "
+        f"Adam {PER_SAMPLE.learning_rate:g}. Abs Rel in metres, no scaling. Worse: frames "
+        f"whose Abs Rel grows by more than {WORSE - 1:.0%}. Seconds: a frame, all told.",
+        "",
+        "| data | model | as trained | per sample | worse | s | per sequence | worse | s |",
+        "|---|---|---|---|---|---|---|---|---|",
+        *rows,
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("out", "synthetic", "real"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    data_argument(parser)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    out, data = options.out.resolve(), options.data.resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    everything = list(cases(options.synthetic.resolve(), options.real.resolve(), data, out))
+    rows = []
+    for case in everything:
+        rows.append(row(case, out))
+        print(rows[-1], flush=True)
+    draw(everything[0], out)
+    picture = f"![A frame before and after](../docs/images/{PICTURE.name})"
+    TABLE.write_text(f"{table(rows)}\n{picture}\n")
+    print(TABLE.read_text())
+
+
+if __name__ == "__main__":
+    main()
