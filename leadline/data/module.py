@@ -206,8 +206,8 @@ class DepthData(LightningDataModule):
         """
         parts = [
             f"{self.source.root.resolve().name} ({type(self.source).__name__})",
-            f"training on {_counted(self.train_selection)}{_named(self.train_split)}",
-            f"validation on {_counted(self.val_selection)}{_named(self.val_split)}",
+            f"training on {self.train_selection.counted()}{_named(self.train_split)}",
+            f"validation on {self.val_selection.counted()}{_named(self.val_split)}",
         ]
         if self.needs.hints is not None:
             made = hints_description(self.needs.hints)
@@ -261,9 +261,12 @@ class DepthData(LightningDataModule):
         """
         if STEREO in self.offsets and self.rig_summary().baseline is not None:
             return True
+        return self.knows_motion([offset for offset in self.offsets if offset.time != 0])
+
+    def knows_motion(self, offsets: Sequence[Offset]) -> bool:
+        """Whether each sequence to train on knows the motion to a frame at one of `offsets`."""
         frames = self.source.frames if self._train is None else self._train.frames
-        in_time = [offset for offset in self.offsets if offset.time != 0]
-        return knows_motion(self.source, frames, in_time)
+        return knows_motion(self.source, frames, offsets)
 
     def ways(self) -> Ways:
         """What the frames to train on know of the way to their neighbours in time: all are asked,
@@ -375,12 +378,6 @@ class DepthData(LightningDataModule):
 
 def _offsets(frames: Sequence[int | str]) -> tuple[Offset, ...]:
     return tuple(dict.fromkeys((TARGET, *(Offset.parse(frame) for frame in frames))))
-
-
-def _counted(selection: Selection) -> str:
-    sequences = len({frame.sequence for frame in selection.frames})
-    skipped = [f"{count} skipped, {why}" for why, count in selection.reasons().most_common()]
-    return ", ".join([f"{len(selection.frames)} frames of {sequences} sequences", *skipped])
 
 
 def _named(split: Path | None) -> str:

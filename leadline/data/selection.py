@@ -59,6 +59,12 @@ class Selection:
         kept = tuple(frame for frame in self.frames if frame not in frames)
         return Selection(kept, skipped, {**self.examples, **examples})
 
+    def counted(self) -> str:
+        """How many frames there are, and how many were skipped why, in one line."""
+        sequences = len({frame.sequence for frame in self.frames})
+        skipped = [f"{count} skipped, {why}" for why, count in self.reasons().most_common()]
+        return ", ".join([f"{len(self.frames)} frames of {sequences} sequences", *skipped])
+
     def reasons(self) -> Counter[str]:
         """Count by reason."""
         counts: Counter[str] = Counter()

@@ -1,5 +1,7 @@
 """Rigid motions; a pose named a_to_b takes points from the frame of camera a to that of b."""
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -88,6 +90,34 @@ def pose_from_rotation(
     zeros = torch.zeros_like(top[:, :1, :3])
     bottom = torch.cat([zeros, torch.ones_like(top[:, :1, 3:])], dim=-1)
     return torch.cat([top, bottom], dim=-2)
+
+
+def twist_to_pose(twist: Float[Tensor, "b 6"]) -> Float[Tensor, "b 4 4"]:
+    """The motion of a twist (r, v), rotation first: the exponential map of SE(3).
+
+    R = exp([r]x) and t = V v with V = I + (1 - cos a) / a^2 [r]x + (a - sin a) / a^3 [r]x^2, a =
+    |r|: a turn and a movement at the same time, where `pose_from_rotvec` does one after the other.
+    """
+    rotvec, velocity = twist.split(3, dim=-1)
+    square = rotvec.square().sum(-1, keepdim=True)
+    angle = torch.sqrt(square + torch.finfo(twist.dtype).tiny)
+    first = torch.sinc(angle / (2 * torch.pi)).square() / 2
+    once = torch.linalg.cross(rotvec, velocity)
+    twice = torch.linalg.cross(rotvec, once)
+    return pose_from_rotvec(rotvec, velocity + first * once + _cubic_sine(square) * twice)
+
+
+def _cubic_sine(square: Float[Tensor, "b 1"]) -> Float[Tensor, "b 1"]:
+    """(a - sin a) / a^3 of a^2: below half a radian as a series, for there the difference
+    cancels.
+    """
+    small = square < 0.25
+    angle = torch.sqrt(square.where(~small, 1.0))
+    series = torch.zeros_like(square)
+    # 1/3! - a^2/5! + a^4/7! - ... up to a^12: exact in double precision.
+    for k in reversed(range(7)):
+        series = 1 / math.factorial(2 * k + 3) - square.where(small, 0.0) * series
+    return torch.where(small, series, (angle - torch.sin(angle)) / angle**3)
 
 
 def invert_pose(a_to_b: Float[Tensor, "b 4 4"]) -> Float[Tensor, "b 4 4"]:

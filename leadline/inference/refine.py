@@ -19,7 +19,7 @@ from leadline.training.step import NonFiniteLoss, training_step
 from leadline.types import Batch
 
 PerWhat = Literal["sample", "sequence"]
-TRUTH: frozenset[Need] = frozenset({"depth"})
+TRUTH: frozenset[Need] = frozenset({"depth", "true_poses"})
 """What refinement never looks at, though a data set may have it."""
 EXPLAINING: frozenset[Need] = frozenset({"predicted", "features"})
 """One of these must be left, or there is nothing to learn from at test time."""

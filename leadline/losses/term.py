@@ -24,11 +24,13 @@ Need = Literal[
     "feature_pyramid",
     "reconstruction",
     "brightness",
+    "true_poses",
 ]
 """What a term may look at beside the predicted depth: `hint` is how well the hint explains the
 target, `proxy` the hint itself, `confidence` how far it is to be trusted, `distance` how far the
 camera moved, `features` how well warped features explain those of the target, `feature_pyramid`
-and `reconstruction` what a network says that learns features, `brightness` how exposure changed."""
+and `reconstruction` what a network says that learns features, `brightness` how exposure changed,
+`true_poses` how the camera truly moved."""
 
 KEPT, BELIEVED = "kept", "believed"
 """What terms call their maps `{name}_{scale}` of the pixels at which the photometric error counts,
@@ -168,5 +170,7 @@ SUPPLIERS: Mapping[Need, str] = {
     "features": "give the predictor an `extractor`",
     "feature_pyramid": _LEARNT,
     "reconstruction": _LEARNT,
+    "true_poses": "the data set knows no motion to any of the frames: give a source with poses "
+    "`temporal_poses: true`, or `stereo` in `frames:`",
     "brightness": "give the predictor a network for `brightness`",
 }

@@ -19,6 +19,8 @@ def supplied_by_data(data: DepthData, ways: Ways | None = None) -> frozenset[Nee
             found.add("confidence")
     if ways is not None and ways.give_metres:
         found.add("distance")
+    if data.knows_motion([offset for offset in data.offsets if offset != TARGET]):
+        found.add("true_poses")
     if data.needs.depth:
         found.add("depth")
     return frozenset(found)

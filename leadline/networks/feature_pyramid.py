@@ -1,0 +1,129 @@
+"""The maps of a backbone, each told what the coarser ones know: on the grids where they lie."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from leadline.geometry.camera import grid_intrinsics, grid_pixels
+from leadline.geometry.warp import sample
+from leadline.networks.backbone import Backbone
+
+WIDTH = 128
+"""Channels of every map of the pyramid [ba-net]."""
+
+LEVELS = (4, 8, 16)
+"""Strides at which features are compared: at 2 a map has no more to tell of a motion, four times as
+many pixels, and with most backbones does not exist; at 32 it has too few (60 for 640 x 192)."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where the pixels of a map lie in the image: pixel i at `centre` + i * `stride`."""
+
+    stride: int
+    centre: float
+
+    def intrinsics(self, of_image: Float[Tensor, "*b 3 3"]) -> Float[Tensor, "*b 3 3"]:
+        """Those of the map."""
+        return grid_intrinsics(of_image, self.stride, self.centre)
+
+    def size(self, image: tuple[int, int]) -> tuple[int, int]:
+        """(h, w) of the part of the map that lies in an image of this size."""
+        height, width = image
+        return -(-height // self.stride), -(-width // self.stride)
+
+    def cropped(
+        self, x: Float[Tensor, "b c _ _"], image: tuple[int, int]
+    ) -> Float[Tensor, "b c h w"]:
+        """That part: what lies beyond the image is there for the sake of the strides alone."""
+        height, width = self.size(image)
+        return x[..., :height, :width]
+
+    def resampled(
+        self, x: Float[Tensor, "b c _ _"], grid: "Grid", size: tuple[int, int]
+    ) -> Float[Tensor, "b c h w"]:
+        """A map of this grid on another one, of `size` (h, w): bilinear, between the true centres.
+
+        Enlarged as if all maps had their centres at those of patches, a map of a ResNet at stride
+        32 would lie 8 pixels of the image beside one at 16.
+        """
+        pixels = grid_pixels(*size, grid.stride, grid.centre, x.float())
+        there = ((pixels - self.centre) / self.stride).expand(len(x), -1, -1, -1)
+        # Coordinates of hundreds of pixels do not survive half precision.
+        return sample(x.float(), there).to(x.dtype)
+
+
+IMAGE = Grid(1, 0.0)
+
+
+def grids_of(backbone: Backbone) -> tuple[Grid, ...]:
+    """Of each of its maps, fine to coarse."""
+    return tuple(
+        Grid(stride, backbone.pyramid.centre(level))
+        for level, stride in enumerate(backbone.strides)
+    )
+
+
+class FeaturePyramid(nn.Module):
+    """The maps of a backbone -> features of 128 channels, from the top down [ba-net].
+
+    Each map of the backbone goes through a 1x1 convolution and is added to the sum of the coarser
+    ones, enlarged; a 3x3 convolution makes the features from the sum.
+
+    Departure: enlarged bilinearly, between true centres, and not by repeating pixels: only then do
+    features move with the picture where it moves by less than a pixel of the coarse map. The
+    paper's backbone is DRN-54; this takes any.
+
+    Args:
+        grids: of the backbone's maps, fine to coarse.
+        channels: of these maps.
+        strides: at which features are made.
+        width: channels of the features.
+
+    Raises:
+        ValueError: the backbone has no map at one of the strides.
+    """
+
+    def __init__(
+        self,
+        grids: Sequence[Grid],
+        channels: Sequence[int],
+        strides: Sequence[int] = LEVELS,
+        width: int = WIDTH,
+    ) -> None:
+        super().__init__()
+        there = [grid.stride for grid in grids]
+        if not strides or not set(strides) <= set(there):
+            raise ValueError(
+                f"feature pyramid: expected some of the backbone's strides {there}, got "
+                f"{list(strides)}"
+            )
+        # Maps finer than all features are none of its business.
+        self._used = slice(there.index(min(strides)), None)
+        self._summed = tuple(grids[self._used])
+        self.grids = tuple(grid for grid in self._summed if grid.stride in strides)
+        self.lateral = nn.ModuleList(nn.Conv2d(c, width, 1) for c in channels[self._used])
+        self.smooth = nn.ModuleDict(
+            {str(grid.stride): nn.Conv2d(width, width, 3, padding=1) for grid in self.grids}
+        )
+        # As the maps of a backbone are laid out, see there.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, maps: Sequence[Float[Tensor, "b _ _ _"]]) -> list[Float[Tensor, "b c _ _"]]:
+        """Features at each of `grids`, fine to coarse."""
+        features: list[Tensor] = []
+        total: Tensor | None = None
+        coarser = IMAGE
+        for grid, lateral, x in reversed(
+            list(zip(self._summed, self.lateral, maps[self._used], strict=True))
+        ):
+            own: Tensor = lateral(x)
+            size = (own.shape[-2], own.shape[-1])
+            total = own if total is None else own + coarser.resampled(total, grid, size)
+            coarser = grid
+            if grid in self.grids:
+                features.append(self.smooth[str(grid.stride)](total))
+        return features[::-1]
