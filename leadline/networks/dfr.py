@@ -56,7 +56,7 @@ class SkipScoreNetwork(DepthModule):
         self.scores = nn.ModuleList(
             nn.Conv2d(channels, 1, 1) for channels in self.backbone.channels
         )
-        # One depth for all pixels at first: a random score below 0 would be stopped by ReLU for good.
+        # One depth for all pixels at first: a random score below 0 would stay behind ReLU for good.
         coarsest = cast(nn.Conv2d, self.scores[-1])
         nn.init.zeros_(coarsest.weight)
         nn.init.constant_(cast(Tensor, coarsest.bias), FIRST_BIAS)
