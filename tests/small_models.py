@@ -57,10 +57,11 @@ def write_model(
     metric: bool = True,
     seed: int = 0,
     training: Mapping[str, Any] = PAIRS,
+    predictor: Mapping[str, Any] | None = None,
 ) -> Path:
     """A model folder as training writes it."""
     torch.manual_seed(seed)
-    config = predictor_config(backbone)
+    config = predictor_config(backbone) if predictor is None else predictor
     described = ModelConfig(
         config,
         SIZE,

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,14 @@ def predict(options: argparse.Namespace) -> int:
     # Before the network is built: a wrong path is answered at once.
     find_photographs(options.inputs, options.out)
     model = DepthPredictor.load(options.model, flip=options.flip, device=options.device)
+    if model.looks_at_sources:
+        if options.batch_size == 1 and _is_one_folder(options.inputs):
+            return _predict_frames(options, Path(options.inputs[0]), None)
+        print(
+            "leadline: of pictures one by one this network says what it sees before it compares "
+            "them; give one folder with a sequence, and no --batch-size, for more",
+            file=sys.stderr,
+        )
     scale = DepthScale(*options.range) if options.range else None
     with progress("images") as advance:
         summary = predict_files(
@@ -41,6 +50,10 @@ def predict(options: argparse.Namespace) -> int:
     return _say_how_predicted(summary, model.config.metric)
 
 
+def _is_one_folder(inputs: Sequence[str]) -> bool:
+    return len(inputs) == 1 and Path(inputs[0]).is_dir()
+
+
 def _say_how_predicted(summary: "PredictionSummary", metric: bool) -> int:
     for message in summary.failed.values():
         print(f"leadline: {message}", file=sys.stderr)
@@ -54,14 +67,15 @@ def _predict_refined(options: argparse.Namespace) -> int:
     """`predict --refine`: what `refine` does with its own settings."""
     from leadline.inference.refine import RefineSettings
 
-    if len(options.inputs) != 1 or not Path(options.inputs[0]).is_dir():
+    if not _is_one_folder(options.inputs):
         raise ValueError(
             "--refine: expected one folder with a sequence or pairs, whose neighbours are looked "
             f"at, got {' '.join(options.inputs)}"
         )
     if options.batch_size != 1:
         raise ValueError(f"--batch-size: expected 1 beside --refine, got {options.batch_size}")
-    return _refine(options, Path(options.inputs[0]), RefineSettings(options.refine))
+    settings = RefineSettings(options.refine)
+    return _predict_frames(options, Path(options.inputs[0]), settings)
 
 
 def refine(options: argparse.Namespace) -> int:
@@ -75,37 +89,46 @@ def refine(options: argparse.Namespace) -> int:
         options.batch_size,
         options.seed,
     )
-    return _refine(options, options.sequence, settings)
+    return _predict_frames(options, options.sequence, settings)
 
 
-def _refine(options: argparse.Namespace, data: Path, settings: "RefineSettings") -> int:
+def _predict_frames(
+    options: argparse.Namespace, data: Path, settings: "RefineSettings | None"
+) -> int:
+    """By a network that looks at neighbours, or is refined on them first if there are settings."""
     from leadline.colour import DepthScale
     from leadline.data.sources.detect import open_source
     from leadline.data.splits import split_frames
+    from leadline.inference.frames import (
+        FramePredictor,
+        NeighbourPrediction,
+        frame_reader,
+        photographs_of,
+        predict_frames,
+    )
     from leadline.inference.predict_files import default_outputs, prediction_settings
-    from leadline.inference.predictor import DepthPredictor
-    from leadline.inference.refine_frames import FrameRefinement, photographs_of, refine_photographs
-    from leadline.inference.trained_recipe import load_trained_recipe
+    from leadline.inference.refine_frames import FrameRefinement
 
     refuse_inside(options.out, data)
     source = open_source(data, getattr(options, "source", ()))
     split = getattr(options, "split", None)
     frames = source.frames if split is None else split_frames(source, split)
-    recipe = load_trained_recipe(options.model)
-    model = DepthPredictor(
-        recipe.predictor, recipe.config, flip=options.flip, device=options.device
-    )
     hints = getattr(options, "hints", None)
-    refinement = FrameRefinement(model, recipe, source, frames, settings, hints)
+    reader = frame_reader(options.model, source, frames, hints, options.flip, device=options.device)
+    predictor: FramePredictor = (
+        NeighbourPrediction(reader) if settings is None else FrameRefinement(reader, settings)
+    )
+    manner = "" if settings is None else str(settings)
+    metric = reader.model.config.metric
     with progress("images") as advance:
-        summary = refine_photographs(
-            refinement,
-            prediction_settings(model, options.model, refined=str(settings)),
+        summary = predict_frames(
+            predictor,
+            prediction_settings(reader.model, options.model, refined=manner),
             photographs_of(source, frames),
             options.out,
-            options.outputs or default_outputs(model.config.metric),
+            options.outputs or default_outputs(metric),
             DepthScale(*options.range) if options.range else None,
             advance,
         )
     print(summary)
-    return _say_how_predicted(summary.predictions, model.config.metric)
+    return _say_how_predicted(summary.predictions, metric)

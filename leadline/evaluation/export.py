@@ -6,10 +6,10 @@ from pathlib import Path
 from leadline.data.prediction_record import PredictionSettings
 from leadline.data.sources.base import FrameId, Source
 from leadline.evaluation.names import id_to_stem
+from leadline.inference.frames import FramePredictor, predict_frames
+from leadline.inference.frames_record import FramesSummary
 from leadline.inference.predict_files import predict_photographs
 from leadline.inference.predictor import DepthPredictor
-from leadline.inference.refine_frames import FrameRefinement, refine_photographs
-from leadline.inference.refinement_record import RefinementSummary
 
 
 def export_predictions(
@@ -31,15 +31,15 @@ def export_predictions(
         raise ValueError(next(iter(summary.failed.values())))
 
 
-def export_refined(
-    refinement: FrameRefinement,
+def export_frames(
+    predictor: FramePredictor,
     settings: PredictionSettings,
     source: Source,
     frames: Sequence[FrameId],
     folder: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> RefinementSummary:
-    """The same by a network that is refined on the frames first.
+) -> FramesSummary:
+    """The same by what looks at a frame's neighbours too.
 
     Raises:
         ValueError: as `export_predictions`.
@@ -47,9 +47,7 @@ def export_refined(
     photographs = {
         frame: (source.image_path(frame), Path(id_to_stem(str(frame)))) for frame in frames
     }
-    summary = refine_photographs(
-        refinement, settings, photographs, folder, ("npy",), progress=progress
-    )
+    summary = predict_frames(predictor, settings, photographs, folder, ("npy",), progress=progress)
     if summary.predictions.failed:
         raise ValueError(next(iter(summary.predictions.failed.values())))
     return summary

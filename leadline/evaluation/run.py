@@ -8,7 +8,7 @@ from pathlib import Path
 from leadline.data.sources.detect import open_source
 from leadline.data.splits import split_frames
 from leadline.evaluation.alignment import Alignment
-from leadline.evaluation.export import export_predictions, export_refined
+from leadline.evaluation.export import export_frames, export_predictions
 from leadline.evaluation.infinite import infinite_shares
 from leadline.evaluation.movable import LabelsOf, mask_labels, world_labels
 from leadline.evaluation.page import evaluation_page
@@ -19,11 +19,11 @@ from leadline.evaluation.results import Evaluation
 from leadline.evaluation.score import score_folders
 from leadline.evaluation.truth import export_truth, frames_with_truth
 from leadline.files import atomic_path, remove_leftovers
+from leadline.inference.frames import FramePredictor, NeighbourPrediction, frame_reader
 from leadline.inference.predict_files import prediction_settings
 from leadline.inference.predictor import DepthPredictor
 from leadline.inference.refine import RefineSettings
 from leadline.inference.refine_frames import FrameRefinement
-from leadline.inference.trained_recipe import load_trained_recipe
 from leadline.report.elements import Section
 from leadline.report.page import save_page
 
@@ -68,14 +68,7 @@ def evaluate_model(
     # What can be wrong is looked at before hours of prediction.
     rules = named_protocol(protocol)
     Alignment.parse(alignment or "none")
-    recipe = None if refine is None else load_trained_recipe(model_folder)
-    model = (
-        DepthPredictor.load(model_folder, flip=flip, crop_bottom=rules.crop_bottom)
-        if recipe is None
-        else DepthPredictor(
-            recipe.predictor, recipe.config, flip=flip, crop_bottom=rules.crop_bottom
-        )
-    )
+    model = DepthPredictor.load(model_folder, flip=flip, crop_bottom=rules.crop_bottom)
     source = open_source(data, source_settings)
     asked = None if split is None else split_frames(source, split)
     frames = frames_with_truth(source, rules, asked)
@@ -91,9 +84,14 @@ def evaluate_model(
     manner = "" if refine is None else str(refine)
     settings = prediction_settings(model, model_folder, resize=rules.resize, refined=manner)
     _begin(out, settings.name, data)
-    if refine is not None and recipe is not None:
-        refinement = FrameRefinement(model, recipe, source, frames, refine, hints, rules.resize)
-        say(str(export_refined(refinement, settings, source, frames, out / PREDICTIONS, progress)))
+    if refine is not None or model.looks_at_sources:
+        reader = frame_reader(
+            model_folder, source, frames, hints, flip, rules.crop_bottom, resize=rules.resize
+        )
+        predictor: FramePredictor = (
+            NeighbourPrediction(reader) if refine is None else FrameRefinement(reader, refine)
+        )
+        say(str(export_frames(predictor, settings, source, frames, out / PREDICTIONS, progress)))
     else:
         export_predictions(model, settings, source, frames, out / PREDICTIONS, progress)
     export_truth(source, rules, frames, out / TRUTH)

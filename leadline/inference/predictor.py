@@ -103,6 +103,27 @@ class DepthPredictor:
         native = image_size(path, upright)
         return load_image(path, self.size, native, upright, self.crop_bottom), native
 
+    @property
+    def looks_at_sources(self) -> bool:
+        """Whether the network sees more in a frame with neighbours than in one alone."""
+        return bool(getattr(self._predictor, "looks_at_sources", False))
+
+    @torch.inference_mode()
+    def inverse_depth_with_sources(
+        self, batch: Batch, mirrored: Batch | None = None
+    ) -> list[Float32[np.ndarray, "h w"]]:
+        """Inverse depth of the targets of a batch that is at the network's size and device, blended
+        with that of the same batch mirrored, if it is given.
+
+        Raises:
+            ValueError: the network predicts something else than positive numbers.
+        """
+        plain = self._finest(batch)
+        if mirrored is None:
+            return list(plain)
+        others = self._finest(mirrored)
+        return [blend_flipped(one, other) for one, other in zip(plain, others, strict=True)]
+
     @torch.inference_mode()
     def inverse_depth(self, images: UInt8[Tensor, "b 3 h w"]) -> list[Float32[np.ndarray, "h w"]]:
         """Inverse depth of images that are at the network's size already.
@@ -118,11 +139,12 @@ class DepthPredictor:
         return [blend_flipped(one, other) for one, other in zip(plain, mirrored, strict=True)]
 
     def _network_inverse_depth(self, batch: Tensor) -> Float32[np.ndarray, "b h w"]:
-        predictions = self._predictor(as_batch(batch, self.config.unit))
-        depth = predictions.depth[TARGET]
+        return self._finest(as_batch(batch, self.config.unit))
+
+    def _finest(self, batch: Batch) -> Float32[np.ndarray, "b h w"]:
+        depth = self._predictor(batch).depth[TARGET]
         scale = min(depth)
-        size = (batch.shape[-2], batch.shape[-1])
-        inverse_depth = to_full_size(1 / depth[scale].float(), scale, size)[:, 0]
+        inverse_depth = to_full_size(1 / depth[scale].float(), scale, batch.size)[:, 0]
         if not (inverse_depth.isfinite() & (inverse_depth > 0)).all():
             raise ValueError(
                 "expected positive depth from the model, got values that are not; its weights are "

@@ -5,7 +5,7 @@ Self-supervision needs no truth, so that it can be had at test time as well [fea
 make the loss no smaller are taken back.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -173,7 +173,7 @@ class Refiner:
         self._load(best)
         return Refined(before, least)
 
-    def on_sequence(self, batches: Callable[[int], Sequence[Batch]]) -> None:
+    def on_sequence(self, batches: Callable[[int], Iterable[Batch]]) -> None:
         """Look at all batches so many times; `batches` makes them in the order of each pass."""
         optimiser = self._optimiser()
         with torch.enable_grad():

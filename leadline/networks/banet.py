@@ -55,6 +55,9 @@ class BANet(nn.Module):
         FileNotFoundError: the weights are not where they should be.
     """
 
+    looks_at_sources = True
+    """A target with sources has another depth than one alone."""
+
     def __init__(
         self,
         backbone: str,

@@ -15,10 +15,10 @@ from worlds import hints_of, write_stereo_folder
 from leadline.data.sources.folder import ImageFolder
 from leadline.data.synthetic.generate import generate
 from leadline.data.synthetic.settings import WorldSettings
+from leadline.inference.frames import frame_reader
 from leadline.inference.predictor import DepthPredictor
 from leadline.inference.refine import RefineSettings, online_objective
 from leadline.inference.refine_frames import FrameRefinement
-from leadline.inference.trained_recipe import load_trained_recipe
 from leadline.losses.proxy import ProxySupervision
 from leadline.losses.reprojection import Reprojection
 from leadline.losses.smoothness import Smoothness
@@ -43,10 +43,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def refinement_of(
     model: Path, world: Path, settings: RefineSettings, hints: Path | None = None
 ) -> tuple[FrameRefinement, ImageFolder]:
-    recipe = load_trained_recipe(model)
     source = ImageFolder(world)
-    predictor = DepthPredictor(recipe.predictor, recipe.config, device="cpu")
-    return FrameRefinement(predictor, recipe, source, source.frames, settings, hints), source
+    reader = frame_reader(model, source, source.frames, hints, device="cpu")
+    return FrameRefinement(reader, settings), source
 
 
 def depths_of(
@@ -98,17 +97,16 @@ def test_where_the_loss_does_not_fall_the_trained_weights_predict(
 
 def test_the_network_is_afterwards_what_it_was(small: Path, world: Path) -> None:
     """Statistics of batch norms too, and also where a frame could not be finished."""
-    recipe = load_trained_recipe(small)
-    trained = {name: value.clone() for name, value in recipe.predictor.state_dict().items()}
     source = ImageFolder(world)
-    predictor = DepthPredictor(recipe.predictor, recipe.config, device="cpu")
-    refinement = FrameRefinement(predictor, recipe, source, source.frames, FAST)
-    frames = refinement.predicted(source.frames, {})
+    reader = frame_reader(small, source, source.frames, device="cpu")
+    network = reader.recipe.predictor
+    trained = {name: value.clone() for name, value in network.state_dict().items()}
+    frames = iter(FrameRefinement(reader, FAST).predicted(source.frames, {}))
     next(frames)
-    frames.close()
-    for name, value in recipe.predictor.state_dict().items():
+    del frames
+    for name, value in network.state_dict().items():
         assert torch.equal(value, trained[name]), name
-    assert all(p.grad is None for p in recipe.predictor.parameters())
+    assert all(p.grad is None for p in network.parameters())
 
 
 def test_each_sample_is_for_itself(small: Path, world: Path) -> None:

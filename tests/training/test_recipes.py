@@ -39,6 +39,8 @@ def config_of(name: str, *overrides: str) -> Namespace:
     )
     if "ResNetPose" in text:
         offline.append(OFFLINE_POSE)
+    if "banet.BANet" in text:
+        offline = ["--model.predictor.init_args.weights=none"]
     if "extractor:" in text:
         start = "trained" if "trained:" in text else "weights"
         offline += [f"{EXTRACTOR}.{start}=none", f"{EXTRACTOR}.backbone=resnet18"]
@@ -52,8 +54,8 @@ def built(name: str) -> DepthTraining:
     return model
 
 
-def batch_for(data: dict[str, Any]) -> Batch:
-    """A batch as the recipe's data ask for: the stereo pose known, motion unknown."""
+def batch_for(data: dict[str, Any], motion: bool = False) -> Batch:
+    """A batch as the recipe's data ask for: the stereo pose known, motion if it is asked for."""
     sources = tuple(Offset.parse(frame) for frame in data["frames"] if frame != 0)
     batch = plane_batch(size=(64, 96), sources=(STEREO, NEXT))
     assert batch.intrinsics is not None
@@ -66,7 +68,7 @@ def batch_for(data: dict[str, Any]) -> Batch:
         inputs=images,
         available={offset: torch.ones(2, dtype=torch.bool) for offset in images},
         intrinsics=dict.fromkeys(images, batch.intrinsics[target]),
-        known_poses={o: batch.known_poses[o] for o in sources if o == STEREO},
+        known_poses={o: batch.known_poses[look[o]] for o in sources if o == STEREO or motion},
         hint=batch.hint if STEREO in sources else None,
         hint_confidence=torch.rand(2, 1, 64, 96) if data.get("hint_confidence") else None,
         depth=batch.hint if data.get("train_depth") else None,
@@ -81,8 +83,10 @@ def test_one_step_reaches_every_parameter(name: str) -> None:
     torch.manual_seed(0)
     module = built(name)
     recipe = yaml.safe_load(recipe_text(name))
-    batch = batch_for(recipe["data"])
+    motion = "true_poses" in module.objective.needed()
+    batch = batch_for(recipe["data"], motion)
     offered = supplied_by_predictor(module.predictor) | {"predicted", "identity"}
+    offered |= {"true_poses"} if motion else set()
     offered |= {"hint", "proxy"} if batch.hint is not None else set()
     offered |= {"confidence"} if batch.hint_confidence is not None else set()
     offered |= {"depth"} if batch.depth is not None else set()
@@ -186,5 +190,5 @@ def test_a_misspelt_setting_is_named_in_one_line(overrides: list[str], message: 
 def test_an_unknown_recipe_brings_the_nearest_name() -> None:
     with pytest.raises(ValueError, match="did you mean depth_hints_s"):
         recipe_text("depth_hint_s")
-    with pytest.raises(ValueError, match="there are demo, depth_hints_ms"):
+    with pytest.raises(ValueError, match="there are banet, demo, depth_hints_ms"):
         recipe_text("zzz")

@@ -1,4 +1,4 @@
-"""What a refinement did, in a few lines, and frame by frame beside the predictions."""
+"""What a prediction of frames did, in a few lines, and frame by frame beside the results."""
 
 import csv
 import io
@@ -18,14 +18,14 @@ LOSSES = "refinement.csv"
 
 
 @dataclass
-class RefinementSummary:
-    """What a refinement did."""
+class FramesSummary:
+    """What a prediction of frames with their neighbours did."""
 
     predictions: PredictionSummary = field(default_factory=PredictionSummary)
     left_out: Mapping[str, frozenset[Need]] = field(default_factory=dict)
     """Terms of the objective that cannot be had here, and what they lack."""
     alone: int = 0
-    """Frames without any neighbour, predicted as ever."""
+    """Frames without any neighbour, predicted by themselves."""
     refined: dict[str, Refined] = field(default_factory=dict)
     """By frame, of this call."""
     seconds: float = 0.0
@@ -48,7 +48,7 @@ class RefinementSummary:
                 f"{self.seconds / len(self.refined):.2f} s a frame"
             )
         if self.alone:
-            lines.append(f"{self.alone} frames have no neighbour and are predicted as ever")
+            lines.append(f"{self.alone} frames have no neighbour and are predicted by themselves")
         for name, lacking in self.left_out.items():
             lines.append(f"objective.{name} is left out: no {', '.join(sorted(lacking))} here")
         return "\n".join(lines)

@@ -1,0 +1,96 @@
+"""Networks that look at neighbours: predicted and evaluated with them, and said so without."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import leadline
+from small_models import PAIRS, files_below, write_model, write_tiny_backbone
+from worlds import write_stereo_folder
+
+from leadline.data.sources.folder import ImageFolder
+from leadline.data.synthetic.generate import generate
+from leadline.data.synthetic.settings import WorldSettings
+from leadline.inference.frames import NeighbourPrediction, frame_reader
+from leadline.inference.predictor import DepthPredictor
+
+
+@pytest.fixture(scope="module")
+def banet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("banet")
+    backbone = str(write_tiny_backbone(folder / "tiny"))
+    predictor = {
+        "class_path": "leadline.networks.banet.BANet",
+        "init_args": {"backbone": backbone, "weights": "none", "iterations": 1},
+    }
+    return write_model(folder / "model", training=PAIRS, predictor=predictor)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_stereo_folder(tmp_path_factory.mktemp("frames") / "world", count=3)
+
+
+def test_a_folder_is_predicted_with_its_neighbours(
+    banet: Path, world: Path, tmp_path: Path
+) -> None:
+    whole = leadline("predict", banet, world, "--outputs", "npy", "--out", tmp_path / "whole")
+    assert whole.code == 0, whole.err
+    assert "6 predicted" in whole.out
+    photograph = world / "left" / "000000.png"
+    single = leadline("predict", banet, photograph, "--outputs", "npy", "--out", tmp_path / "one")
+    assert "what it sees before it compares them" in single.err
+    together = np.load(tmp_path / "whole" / "npy" / "left" / "000000.npy")
+    alone = np.load(tmp_path / "one" / "npy" / "000000.npy")
+    assert together.shape == alone.shape == (64, 96)
+    assert not np.array_equal(together, alone)
+    np.testing.assert_array_equal(alone, DepthPredictor.load(banet, device="cpu")(photograph))
+    again = leadline("predict", banet, world, "--outputs", "npy", "--out", tmp_path / "whole")
+    assert "0 predicted, 6 kept" in again.out
+
+
+def test_a_frame_without_its_partner_is_predicted_by_itself(banet: Path, tmp_path: Path) -> None:
+    world = write_stereo_folder(tmp_path / "world", count=2)
+    (world / "right" / "000001.png").unlink()
+    source = ImageFolder(world)
+    prediction = NeighbourPrediction(frame_reader(banet, source, source.frames, device="cpu"))
+    depths = {str(frame): depth for frame, depth in prediction.predicted(source.frames, {})}
+    assert prediction.summary.alone == 1
+    assert "1 frames have no neighbour" in str(prediction.summary)
+    (name,) = [name for name in depths if name.endswith("1 l")]
+    plain = DepthPredictor.load(banet, device="cpu")(world / "left" / "000001.png")
+    np.testing.assert_allclose(depths[name], plain, rtol=1e-4)
+
+
+def test_mirrored_frames_are_blended(banet: Path, world: Path) -> None:
+    source = ImageFolder(world)
+    found = []
+    for flip in (False, True):
+        reader = frame_reader(banet, source, source.frames, flip=flip, device="cpu")
+        ((_, depth),) = NeighbourPrediction(reader).predicted(source.frames[:1], {})
+        found.append(depth)
+    assert not np.array_equal(*found)
+    assert np.isfinite(found[1]).all()
+
+
+def test_an_evaluation_looks_at_neighbours_too(banet: Path, tmp_path: Path) -> None:
+    world = tmp_path / "world"
+    generate(world, WorldSettings(drives=2, frames=2, size=(96, 64), seed=3, velodyne=False))
+    words = ("evaluate", banet, world, "--protocol", "dense")
+    answer = leadline(*words, "--split", world / "splits" / "test.txt", "--out", tmp_path / "out")
+    assert answer.code == 0, answer.err
+    assert "2 predicted" in answer.out
+    assert "report.html" in files_below(tmp_path / "out")
+
+
+def test_a_recipe_of_true_poses_cannot_be_refined(banet: Path, world: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    training = dict(PAIRS) | {
+        "objective": {
+            "rotation": {"term": {"class_path": "leadline.losses.bundle_adjustment.PoseRotation"}}
+        }
+    }
+    backbone = str(write_tiny_backbone(tmp_path / "tiny"))
+    write_model(folder, backbone, training=training)
+    answer = leadline("refine", folder, world, "--out", tmp_path / "out")
+    assert "left out for what they look at: rotation (true_poses)" in answer.complaint
