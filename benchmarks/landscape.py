@@ -41,12 +41,12 @@ def feature_volume(
     target, source = extractor.extract(torch.cat([left, right])).chunk(2)
     costs = [
         absolute_difference(
-            _shifted(source, STEP * k / extractor.stride), target, "robust_l1"
+            _shifted(source, STEP * k / extractor.grid.stride), target, "robust_l1"
         ).mean(1, keepdim=True)
         for k in range(count)
     ]
     # A map that stands on every second pixel, the first on the first, is no map of areas.
-    size = [(side - 1) * extractor.stride + 1 for side in target.shape[-2:]]
+    size = [(side - 1) * extractor.grid.stride + 1 for side in target.shape[-2:]]
     whole = functional.interpolate(torch.cat(costs), size, mode="bilinear", align_corners=True)
     missing = [side - have for side, have in zip(left.shape[-2:], size, strict=True)]
     return functional.pad(whole, (0, missing[1], 0, missing[0]), mode="replicate")[:, 0]

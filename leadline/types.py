@@ -5,7 +5,7 @@ every pixel coordinate has its centre at an integer, every pose is named by its 
 means `None` or a missing key; nothing here is keyed by strings or tuples.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
@@ -21,8 +21,6 @@ def _map_tensors(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
         return change(value)
     if isinstance(value, Mapping):
         return {key: _map_tensors(item, change) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_map_tensors(item, change) for item in value]
     if isinstance(value, _Record):
         return value.map_tensors(change)
     return value
@@ -172,8 +170,8 @@ class Predictions(_Record):
     """Gain a and offset b of each source: a I + b is exposed as the target is."""
     features: FeatureMaps | None = None
     """Without gradient: losses on learned features teach depth and motion, not the features."""
-    feature_pyramid: Sequence[Float[Tensor, "b _ _ _"]] | None = None
-    """All maps of the target in a network that learns features, from fine to coarse."""
+    feature_pyramid: Mapping[int, Float[Tensor, "b _ _ _"]] | None = None
+    """All maps of the target in a network that learns features by stride, from fine to coarse."""
     reconstruction: Mapping[int, Float[Tensor, "b 3 _ _"]] | None = None
     """The target as such a network paints it from its features, by scale."""
     uncertainty: Mapping[int, Float[Tensor, "b 1 _ _"]] | None = None

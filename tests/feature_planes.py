@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from leadline.geometry.camera import grid_intrinsics, pixel_grid
+from leadline.geometry.camera import pixel_grid
+from leadline.geometry.grid import Grid
 from leadline.geometry.pose import invert_pose, pose_from_rotvec
 from leadline.geometry.ranges import unit_rays
 from leadline.networks.bundle_adjustment import Level, RangeMaps
@@ -40,7 +41,7 @@ def motions(
 
 
 def level_camera(stride: int, dtype: torch.dtype = torch.float64) -> Tensor:
-    return grid_intrinsics(camera(dtype), stride, PATCH)
+    return Grid(stride, PATCH).intrinsics(camera(dtype))
 
 
 def rays_of(stride: int, dtype: torch.dtype = torch.float64) -> tuple[Tensor, tuple[int, int]]:

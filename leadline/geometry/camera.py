@@ -67,26 +67,6 @@ def resize_intrinsics(
     return change @ intrinsics
 
 
-def grid_intrinsics(
-    intrinsics: Float[Tensor, "*b 3 3"], stride: int, centre: float
-) -> Float[Tensor, "*b 3 3"]:
-    """Intrinsics of a map whose pixel i lies at pixel `centre` + i * `stride` of the image.
-
-    A map of strided convolutions with odd kernels has `centre` 0; means over patches have (stride -
-    1) / 2, which is what `resize_intrinsics` assumes.
-    """
-    k, c = 1 / stride, -centre / stride
-    change = intrinsics.new_tensor([[k, 0.0, c], [0.0, k, c], [0.0, 0.0, 1.0]])
-    return change @ intrinsics
-
-
-def grid_pixels(
-    height: int, width: int, stride: int, centre: float, like: Tensor
-) -> Float[Tensor, "2 h w"]:
-    """Where the pixels of such a map lie in the image."""
-    return centre + stride * pixel_grid(height, width, like)[:2]
-
-
 def crop_intrinsics(
     intrinsics: Float[Tensor, "*b 3 3"], left: float, top: float
 ) -> Float[Tensor, "*b 3 3"]:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
 
+from leadline.geometry.depth import to_scale
 from leadline.losses.explanations import Reduction, over_sources
 from leadline.losses.roughness import edge_weighted_curvature, edge_weighted_slope
 from leadline.losses.term import Need, Term
@@ -40,10 +40,8 @@ class FeatureReprojection(Term):
 
 class Reconstruction(Term):
     """Photometric error of the picture that a network paints from its features, at every scale
-    [featdepth]: 0.85 SSIM + 0.15 sqrt((a - b)^2 + 1e-6) against the picture at that size.
-
-    Departure: the picture is shrunk by taking means, where the released code samples bilinearly
-    from each size to the next.
+    [featdepth]: 0.85 SSIM + 0.15 sqrt((a - b)^2 + 1e-6) against the picture at that size, which is
+    the means over its pixels.
     """
 
     needs = frozenset[Need]({"reconstruction"})
@@ -58,7 +56,7 @@ class Reconstruction(Term):
             raise ValueError("the predictor paints no picture; see `Objective.check`")
         sums, counts, maps = [], [], {}
         for scale, picture in painted.items():
-            wanted = _shrunk(scene.batch.images[TARGET], picture)
+            wanted = _shrunk(scene.batch.images[TARGET], scale, picture)
             error = photometric_errors(picture.float()[None], wanted, self.ssim_weight, "robust_l1")
             sums.append(error.sum())
             counts.append(float(error.numel()))
@@ -101,13 +99,14 @@ def _over_maps(scene: Scene, measure: Callable[[Tensor, Tensor], Tensor]) -> Los
         raise ValueError("the predictor learns no features; see `Objective.check`")
     image = scene.batch.images[TARGET]
     sums = [
-        measure(maps.float(), _shrunk(image, maps)).sum() / 2**i for i, maps in enumerate(pyramid)
+        measure(maps.float(), _shrunk(image, stride.bit_length() - 1, maps)).sum() / 2**i
+        for i, (stride, maps) in enumerate(pyramid.items())
     ]
     return LossValue(torch.stack(sums), sums[0].new_full((len(sums),), float(len(image))))
 
 
 def _shrunk(
-    image: Float[Tensor, "b c _ _"], like: Float[Tensor, "b k h w"]
+    image: Float[Tensor, "b c _ _"], scale: int, like: Float[Tensor, "b k h w"]
 ) -> Float[Tensor, "b c h w"]:
-    """The image at the size of a map, each pixel the mean of those that it covers."""
-    return functional.interpolate(image, like.shape[-2:], mode="area")
+    """The image at the size of a map of a scale."""
+    return to_scale(image, scale, (like.shape[-2], like.shape[-1]))

@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from leadline.geometry.grid import Grid
 from leadline.networks.architectures import architecture_json
 from leadline.networks.pyramids import ResNetPyramid, pyramid_of
 from leadline.networks.weights import Weights, build_network
@@ -68,18 +69,30 @@ class Backbone(nn.Module):
         maps: list[Tensor] = self.pyramid(self.prepared(images))
         return maps[: len(self.strides)]
 
-    def finest(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b _ _ _"]:
-        """The finest map alone; a ResNet computes no other."""
+    def finest_and_all(
+        self, images: Float[Tensor, "b c h w"], count: int
+    ) -> tuple[Float[Tensor, "b _ _ _"], list[Float[Tensor, "_ _ _ _"]]]:
+        """The finest map of all images in one look, so that norms measure them together, and all
+        maps of the first `count`; of the others a ResNet computes no more.
+        """
         if isinstance(self.pyramid, ResNetPyramid):
-            return self.pyramid.finest(self.prepared(images))
+            stem = self.pyramid.finest(self.prepared(images))
+            return stem, self.pyramid.from_finest(stem[:count]) if count else []
         maps: list[Tensor] = self(images)
-        return maps[0]
+        return maps[0], [x[:count] for x in maps]
 
     def prepared(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c _ _"]:
         """The images as the network itself wants them."""
         padded = pad_to_multiple((images - self.mean) / self.std, self.coarsest_stride)
         # Convolutions on CPUs are faster when the channels of a pixel lie together.
         return padded.contiguous(memory_format=torch.channels_last)
+
+    @property
+    def grids(self) -> tuple[Grid, ...]:
+        """Where the pixels of each map lie in the image."""
+        return tuple(
+            Grid(stride, self.pyramid.centre(level)) for level, stride in enumerate(self.strides)
+        )
 
     def keep_finest(self, count: int) -> None:
         """Give out the `count` finest maps only; a ResNet drops the stages that none of them needs.

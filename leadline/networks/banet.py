@@ -11,12 +11,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from leadline.geometry.grid import IMAGE, Grid
 from leadline.geometry.pose import pose_from_rotvec
 from leadline.geometry.ranges import depth_to_range, range_to_depth
 from leadline.networks.backbone import Backbone
 from leadline.networks.bundle_adjustment import BundleAdjustment, Level, RangeMaps
 from leadline.networks.depth_basis import DepthBasis
-from leadline.networks.feature_pyramid import IMAGE, LEVELS, WIDTH, FeaturePyramid, grids_of
+from leadline.networks.feature_pyramid import LEVELS, WIDTH, FeaturePyramid
 from leadline.networks.heads import apply_in_full_precision
 from leadline.networks.pose import MOTION, MOTION_SCALE
 from leadline.networks.weights import Weights
@@ -72,7 +73,7 @@ class BANet(nn.Module):
     ) -> None:
         super().__init__()
         self.backbone = Backbone(backbone, weights)
-        grids, channels = grids_of(self.backbone), self.backbone.channels
+        grids, channels = self.backbone.grids, self.backbone.channels
         self.depth = DepthBasis(grids, channels, minimum_depth, maximum_depth, initial_depth)
         self.features = FeaturePyramid(grids, channels)
         self.adjustment: BundleAdjustment | None = None
@@ -91,21 +92,11 @@ class BANet(nn.Module):
             ValueError: sources without cameras, or shown larger than the others to a network
                 without bundle adjustment.
         """
-        target, sources = batch.inputs[TARGET], batch.sources
-        # An absent source is black: the target stands in, so that norms see photographs only.
-        others = [
-            batch.inputs[offset].where(batch.available[offset][:, None, None, None], target)
-            for offset in sources
-        ]
-        maps = self.backbone(torch.cat([target, *others]))
+        maps = self._maps(batch)
         depth, basis = self.depth([x[: len(batch)] for x in maps], batch.size)
         poses: Mapping[Offset, Tensor] = {}
-        if sources:
-            grids = self.features.grids
-            features = [
-                grid.cropped(x, batch.size).unflatten(0, (1 + len(sources), len(batch)))
-                for grid, x in zip(grids, self.features(maps), strict=True)
-            ]
+        if batch.sources:
+            features = self._features(maps, batch)
             if self.adjustment is not None:
                 # Cameras and rays in half precision would be off by pixels.
                 with torch.autocast(batch.device.type, enabled=False):
@@ -121,6 +112,35 @@ class BANet(nn.Module):
             poses={offset: _times(pose, metres) for offset, pose in poses.items()},
         )
 
+    def levels(self, batch: Batch) -> list[Level]:
+        """Features of target and sources, coarse to fine, as `BundleAdjustment` takes them.
+
+        Raises:
+            ValueError: there are no cameras.
+        """
+        return _levels(self._features(self._maps(batch), batch), self.features.grids, batch)
+
+    def _maps(self, batch: Batch) -> list[Float[Tensor, "_ _ _ _"]]:
+        """Those of the backbone: of the targets, then of each source in turn."""
+        target = batch.inputs[TARGET]
+        # An absent source is black: the target stands in, so that norms see photographs only.
+        others = [
+            batch.inputs[offset].where(batch.available[offset][:, None, None, None], target)
+            for offset in batch.sources
+        ]
+        maps: list[Tensor] = self.backbone(torch.cat([target, *others]))
+        return maps
+
+    def _features(
+        self, maps: Sequence[Float[Tensor, "_ _ _ _"]], batch: Batch
+    ) -> list[Float[Tensor, "_ b c _ _"]]:
+        """Fine to coarse, the target before its sources."""
+        frames = (1 + len(batch.sources), len(batch))
+        return [
+            grid.cropped(x, batch.size).unflatten(0, frames)
+            for grid, x in zip(self.features.grids, self.features(maps), strict=True)
+        ]
+
     def _adjusted(
         self,
         adjustment: BundleAdjustment,
@@ -130,21 +150,34 @@ class BANet(nn.Module):
         features: Sequence[Float[Tensor, "_ b c _ _"]],
     ) -> tuple[Float[Tensor, "b 1 h w"], dict[Offset, Float[Tensor, "b 4 4"]]]:
         """Depth and poses that make the features of target and sources agree, in network units."""
-        if batch.intrinsics is None:
-            raise ValueError("bundle adjustment needs intrinsics, and this data set has none")
-        camera = batch.intrinsics[TARGET]
-        cameras = torch.stack([batch.intrinsics[offset] for offset in batch.sources], dim=1)
-        levels = [
-            Level(x[0], x[1:].transpose(0, 1), grid.intrinsics(camera), grid.intrinsics(cameras))
-            for grid, x in zip(self.features.grids, features, strict=True)
-        ]
-        camera_of_depth = self.depth.grid.intrinsics(camera)
+        levels = _levels(features, self.features.grids, batch)
+        camera_of_depth = self.depth.grid.intrinsics(_cameras(batch)[TARGET])
         ranges = RangeMaps(depth_to_range(depth, camera_of_depth), basis, camera_of_depth)
         available = torch.stack([batch.available[offset] for offset in batch.sources], dim=1)
-        poses, weights = adjustment(levels[::-1], ranges, available=available)
+        poses, weights = adjustment(levels, ranges, available=available)
         adjusted = range_to_depth(ranges.adjusted(weights), camera_of_depth)
         bounded = adjusted.clamp(self.depth.minimum_depth, self.depth.maximum_depth)
         return bounded, dict(zip(batch.sources, poses.unbind(1), strict=True))
+
+
+def _levels(
+    features: Sequence[Float[Tensor, "_ b c _ _"]], grids: Sequence[Grid], batch: Batch
+) -> list[Level]:
+    """Coarse to fine, from features that come fine to coarse."""
+    intrinsics = _cameras(batch)
+    camera = intrinsics[TARGET]
+    cameras = torch.stack([intrinsics[offset] for offset in batch.sources], dim=1)
+    levels = [
+        Level(x[0], x[1:].transpose(0, 1), grid.intrinsics(camera), grid.intrinsics(cameras))
+        for grid, x in zip(grids, features, strict=True)
+    ]
+    return levels[::-1]
+
+
+def _cameras(batch: Batch) -> Mapping[Offset, Float[Tensor, "b 3 3"]]:
+    if batch.intrinsics is None:
+        raise ValueError("bundle adjustment needs intrinsics, and this data set has none")
+    return batch.intrinsics
 
 
 class _Motion(nn.Module):

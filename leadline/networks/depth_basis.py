@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from leadline.networks.feature_pyramid import WIDTH, Grid
+from leadline.geometry.grid import Grid
+from leadline.networks.feature_pyramid import WIDTH
 from leadline.networks.heads import (
     apply_in_full_precision,
     bounded_depth,

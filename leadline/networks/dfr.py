@@ -12,7 +12,6 @@ from torch.nn import functional
 from leadline.geometry.pose import pose_from_rotvec, rotvec_to_matrix
 from leadline.networks.backbone import MONODEPTH_MEAN, MONODEPTH_STD, Backbone
 from leadline.networks.depth import DepthModule, RawDepth
-from leadline.networks.features import cropped
 from leadline.networks.heads import apply_in_full_precision
 from leadline.networks.weights import Weights
 
@@ -56,10 +55,11 @@ class SkipScoreNetwork(DepthModule):
         self.scores = nn.ModuleList(
             nn.Conv2d(channels, 1, 1) for channels in self.backbone.channels
         )
-        # One depth for all pixels at first: a random score below 0 would stay behind ReLU for good.
-        coarsest = cast(nn.Conv2d, self.scores[-1])
-        nn.init.zeros_(coarsest.weight)
-        nn.init.constant_(cast(Tensor, coarsest.bias), FIRST_BIAS)
+        # One depth for all pixels at first: a random sum below 0 would stay behind ReLU for good.
+        for score in self.scores:
+            nn.init.zeros_(cast(Tensor, score.weight))
+            nn.init.zeros_(cast(Tensor, score.bias))
+        nn.init.constant_(cast(Tensor, self.scores[-1].bias), FIRST_BIAS)
         self.scales = nn.Parameter(torch.tensor(FIRST_SCALES))
 
     def forward(
@@ -74,7 +74,7 @@ class SkipScoreNetwork(DepthModule):
         ):
             said = apply_in_full_precision(score, maps * scale.to(maps.dtype))
             total = 2 * _enlarged(total) + said
-        whole = cropped(_enlarged(total), 1, *image.shape[-2:])
+        whole = _enlarged(total)[..., : image.shape[-2], : image.shape[-1]]
         inverse_depth = functional.relu(OUTPUT_SCALE * whole)
         return RawDepth({0: 1 / (inverse_depth + LEAST_INVERSE_DEPTH)})
 

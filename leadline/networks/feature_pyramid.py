@@ -1,15 +1,12 @@
 """The maps of a backbone, each told what the coarser ones know: on the grids where they lie."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from leadline.geometry.camera import grid_intrinsics, grid_pixels
-from leadline.geometry.warp import sample
-from leadline.networks.backbone import Backbone
+from leadline.geometry.grid import IMAGE, Grid
 
 WIDTH = 128
 """Channels of every map of the pyramid [ba-net]."""
@@ -17,54 +14,6 @@ WIDTH = 128
 LEVELS = (4, 8, 16)
 """Strides at which features are compared: at 2 a map has no more to tell of a motion, four times as
 many pixels, and with most backbones does not exist; at 32 it has too few (60 for 640 x 192)."""
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Where the pixels of a map lie in the image: pixel i at `centre` + i * `stride`."""
-
-    stride: int
-    centre: float
-
-    def intrinsics(self, of_image: Float[Tensor, "*b 3 3"]) -> Float[Tensor, "*b 3 3"]:
-        """Those of the map."""
-        return grid_intrinsics(of_image, self.stride, self.centre)
-
-    def size(self, image: tuple[int, int]) -> tuple[int, int]:
-        """(h, w) of the part of the map that lies in an image of this size."""
-        height, width = image
-        return -(-height // self.stride), -(-width // self.stride)
-
-    def cropped(
-        self, x: Float[Tensor, "b c _ _"], image: tuple[int, int]
-    ) -> Float[Tensor, "b c h w"]:
-        """That part: what lies beyond the image is there for the sake of the strides alone."""
-        height, width = self.size(image)
-        return x[..., :height, :width]
-
-    def resampled(
-        self, x: Float[Tensor, "b c _ _"], grid: "Grid", size: tuple[int, int]
-    ) -> Float[Tensor, "b c h w"]:
-        """A map of this grid on another one, of `size` (h, w): bilinear, between the true centres.
-
-        Enlarged as if all maps had their centres at those of patches, a map of a ResNet at stride
-        32 would lie 8 pixels of the image beside one at 16.
-        """
-        pixels = grid_pixels(*size, grid.stride, grid.centre, x.float())
-        there = ((pixels - self.centre) / self.stride).expand(len(x), -1, -1, -1)
-        # Coordinates of hundreds of pixels do not survive half precision.
-        return sample(x.float(), there).to(x.dtype)
-
-
-IMAGE = Grid(1, 0.0)
-
-
-def grids_of(backbone: Backbone) -> tuple[Grid, ...]:
-    """Of each of its maps, fine to coarse."""
-    return tuple(
-        Grid(stride, backbone.pyramid.centre(level))
-        for level, stride in enumerate(backbone.strides)
-    )
 
 
 class FeaturePyramid(nn.Module):

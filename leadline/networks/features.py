@@ -1,6 +1,6 @@
 """Images -> features that losses compare instead of colours, and the networks that learn them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -9,15 +9,19 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from leadline.geometry.grid import Grid
 from leadline.networks.backbone import Backbone
 from leadline.networks.decoders.skip import SkipDecoder
 from leadline.networks.depth import cropped_to_image
 from leadline.networks.pyramids import TokenPyramid
-from leadline.networks.trained_part import load_part
+from leadline.networks.trained_part import check_part, load_part
 from leadline.networks.weights import Weights
 
 FEATURES, PYRAMID, RECONSTRUCTION = "features", "feature_pyramid", "reconstruction"
 """What extractors make, as losses ask for it."""
+PLACE = "extractor"
+"""Of these networks in a predictor."""
+AUTOENCODERS = ("FeatureAutoencoder", "FrozenAutoencoder")
 IMAGE = "image"
 COLOURS = 3
 
@@ -29,20 +33,20 @@ Trained = Literal["none"] | Path
 class RawFeatures:
     """What a network that learns features says of a batch of images."""
 
-    pyramid: Sequence[Float[Tensor, "b _ _ _"]]
-    """Its maps, from fine to coarse; what lies beyond the image is cut off."""
+    pyramid: Mapping[int, Float[Tensor, "b _ _ _"]]
+    """Its maps by stride, from fine to coarse; what lies beyond the image is cut off."""
     reconstruction: Mapping[int, Float[Tensor, "b 3 _ _"]]
     """The images as it paints them from the coarsest map, by scale."""
+    compared: Float[Tensor, "_ c _ _"]
+    """The features that are compared, without gradient, of all images that were seen."""
 
 
 class FeatureExtractor(nn.Module):
     """What every extractor is: images in [0, 1] -> one map of features each, without gradient."""
 
     makes: frozenset[str] = frozenset({FEATURES})
-    stride: int
-    """Pixels of the image from one pixel of the map to the next."""
-    centre: float
-    """Pixel of the image at which the first one has its centre."""
+    grid: Grid
+    """Where the pixels of the map lie in the image."""
 
     def extract(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c _ _"]:
         raise NotImplementedError
@@ -58,8 +62,8 @@ class FeatureAutoencoder(FeatureExtractor):
     Features are compared without gradient, also while they are being learnt: by their own losses
     they become what they are.
 
-    Departure: [featdepth] is silent on that; with a gradient from the comparison the cheapest
-    features would be those that are the same everywhere.
+    Departure: whether [featdepth] does so is not known here; with a gradient from the comparison
+    the cheapest features would be those that are the same everywhere.
 
     Args, Raises:
         as `Backbone`.
@@ -73,26 +77,40 @@ class FeatureAutoencoder(FeatureExtractor):
         self.decoder = SkipDecoder(
             self.backbone.strides, self.backbone.channels, {IMAGE: COLOURS}, skips=False
         )
-        self.stride, self.centre = self.backbone.strides[0], self.backbone.pyramid.centre(0)
+        self.grid = self.backbone.grids[0]
 
-    def forward(self, images: Float[Tensor, "b 3 h w"]) -> RawFeatures:
-        height, width = images.shape[-2:]
-        maps = self.backbone(images)
+    def forward(
+        self,
+        images: Float[Tensor, "b 3 h w"],
+        others: Float[Tensor, "_ 3 h w"] | None = None,
+    ) -> RawFeatures:
+        """What it says of `images`, and what is compared of these and of `others`, which norms
+        measure together.
+        """
+        size = (images.shape[-2], images.shape[-1])
+        seen = images if others is None else torch.cat([images, others])
+        finest, maps = self.backbone.finest_and_all(seen, len(images))
         logits = self.decoder(maps)[IMAGE]
         return RawFeatures(
-            pyramid=[
-                cropped(values, stride, height, width)
-                for values, stride in zip(maps, self.backbone.strides, strict=True)
-            ],
-            reconstruction={
-                scale: x.sigmoid() for scale, x in cropped_to_image(logits, height, width).items()
+            pyramid={
+                grid.stride: grid.cropped(x, size)
+                for grid, x in zip(self.backbone.grids, maps, strict=True)
             },
+            reconstruction={
+                scale: x.sigmoid() for scale, x in cropped_to_image(logits, *size).items()
+            },
+            compared=self.grid.cropped(finest, size).detach(),
         )
 
     @torch.no_grad()
     def extract(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c _ _"]:
-        finest = self.backbone.finest(images)
-        return cropped(finest, self.stride, *images.shape[-2:])
+        size = (images.shape[-2], images.shape[-1])
+        return self.grid.cropped(self.backbone.finest_and_all(images, 0)[0], size)
+
+    @property
+    def learns(self) -> bool:
+        """Whether it is asked to: it need not paint if not."""
+        return any(parameter.requires_grad for parameter in self.parameters())
 
 
 FrozenT = TypeVar("FrozenT", bound="_Frozen")
@@ -136,13 +154,14 @@ class FrozenAutoencoder(_Frozen):
         self.backbone = Backbone(backbone, "none", normalise=False)
         self.backbone.keep_finest(1)
         if trained != "none":
-            load_part(self.backbone, Path(trained), "extractor.backbone.")
-        self.stride, self.centre = self.backbone.strides[0], self.backbone.pyramid.centre(0)
+            check_part(Path(trained), PLACE, AUTOENCODERS)
+            load_part(self.backbone, Path(trained), f"{PLACE}.backbone.")
+        self.grid = self.backbone.grids[0]
         self._freeze()
 
     @torch.no_grad()
     def extract(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c _ _"]:
-        return cropped(self.backbone(images)[0], self.stride, *images.shape[-2:])
+        return self.grid.cropped(self.backbone(images)[0], (images.shape[-2], images.shape[-1]))
 
 
 class FrozenBackbone(_Frozen):
@@ -166,24 +185,16 @@ class FrozenBackbone(_Frozen):
         self.backbone = Backbone(backbone, weights)
         self.backbone.keep_finest(level + 1)
         self.level = level
+        self.grid = self.backbone.grids[level]
         pyramid = self.backbone.pyramid
         if isinstance(pyramid, TokenPyramid):
             # What it would be reassembled with has not been trained.
             del pyramid.reassemble
-            self.stride, self.centre = pyramid.token_stride, (pyramid.token_stride - 1) / 2
-        else:
-            self.stride, self.centre = self.backbone.strides[level], pyramid.centre(level)
+            self.grid = Grid(pyramid.token_stride, (pyramid.token_stride - 1) / 2)
         self._freeze()
 
     @torch.no_grad()
     def extract(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c _ _"]:
         prepared, pyramid = self.backbone.prepared(images), self.backbone.pyramid
         maps = pyramid.tokens(prepared) if isinstance(pyramid, TokenPyramid) else pyramid(prepared)
-        return cropped(maps[self.level], self.stride, *images.shape[-2:])
-
-
-def cropped(
-    values: Float[Tensor, "b c _ _"], stride: int, height: int, width: int
-) -> Float[Tensor, "b c _ _"]:
-    """The part of a map that lies in an image of this size."""
-    return values[..., : -(-height // stride), : -(-width // stride)]
+        return self.grid.cropped(maps[self.level], (images.shape[-2], images.shape[-1]))

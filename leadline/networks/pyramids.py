@@ -41,7 +41,10 @@ class ResNetPyramid(nn.Module):
         return stem
 
     def forward(self, images: Float[Tensor, "b c h w"]) -> list[Float[Tensor, "b _ _ _"]]:
-        stem = self.finest(images)
+        return self.from_finest(self.finest(images))
+
+    def from_finest(self, stem: Float[Tensor, "b _ _ _"]) -> list[Float[Tensor, "b _ _ _"]]:
+        """All maps, from the one at stride 2."""
         maps = [stem]
         hidden = self.network.embedder.pooler(stem)
         for stage in self.network.encoder.stages:

@@ -18,6 +18,7 @@ from leadline.geometry.warp import Padding, Warp, warp_by_depth, warp_by_inverse
 from leadline.offset import STEREO, TARGET, Offset
 from leadline.photometry.constants import SSIM_WEIGHT
 from leadline.photometry.error import Absolute, photometric_errors
+from leadline.synthesis.exposure import exposed_as_target
 from leadline.synthesis.feature_errors import warped_feature_errors
 from leadline.types import Batch, Errors, Predictions
 
@@ -70,7 +71,7 @@ class Explainer:
     def _explain(
         self, batch: Batch, predictions: Predictions, wanted: Collection[Explanation]
     ) -> Errors:
-        batch = exposed_as_target(batch, predictions)
+        batch = exposed_as_target(batch, predictions.brightness)
         inverse_depth = {
             s: to_full_size(1 / d, s, batch.size, self.enlarging)
             for s, d in predictions.depth[TARGET].items()
@@ -137,21 +138,6 @@ class Explainer:
             warp = _warp(batch, HINT_SOURCE, depth, _known_pose(batch, HINT_SOURCE), self.padding)
             error = self._photometric(warp.image[None], batch)
         return error.transpose(0, 1)
-
-
-def exposed_as_target(batch: Batch, predictions: Predictions) -> Batch:
-    """The batch with sources as bright as the target, where the predictions say what differs.
-
-    Of a whole image, so that it may be done before as well as after the warp.
-    """
-    if predictions.brightness is None:
-        return batch
-    changed = {
-        offset: change[:, 0, None, None, None] * batch.images[offset]
-        + change[:, 1, None, None, None]
-        for offset, change in predictions.brightness.items()
-    }
-    return replace(batch, images={**batch.images, **changed})
 
 
 PUBLISHED_EXPLAINER = Explainer()

@@ -8,11 +8,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from leadline.geometry.camera import grid_intrinsics, grid_pixels
+from leadline.geometry.grid import Grid
 from leadline.geometry.warp import Padding, sample, warp_by_inverse_depth
 from leadline.offset import TARGET
 from leadline.photometry.error import Absolute, absolute_difference
-from leadline.types import Batch, FeatureMaps, Predictions
+from leadline.types import Batch, Predictions
 
 
 class FeatureErrors(NamedTuple):
@@ -43,10 +43,10 @@ def warped_feature_errors(
             + ("no source in `frames:`" if not sources else "no extractor, or no intrinsics")
         )
     target, count = features.maps[TARGET].float(), len(sources)
-    pixels = _pixels_of(features, inverse_depth)
+    grid = Grid(features.stride, features.centre)
+    pixels = grid.pixels(target.shape[-2], target.shape[-1], inverse_depth)
     intrinsics = {
-        offset: grid_intrinsics(batch.intrinsics[offset], features.stride, features.centre)
-        for offset in (TARGET, *sources)
+        offset: grid.intrinsics(batch.intrinsics[offset]) for offset in (TARGET, *sources)
     }
     warp = warp_by_inverse_depth(
         torch.cat([features.maps[offset].float() for offset in sources]),
@@ -58,13 +58,7 @@ def warped_feature_errors(
     )
     warped = warp.image.unflatten(0, (count, len(batch)))
     error = absolute_difference(warped, target, absolute).mean(2).transpose(0, 1)
-    return FeatureErrors(error, _at_nearest(valid, pixels[0]))
-
-
-def _pixels_of(features: FeatureMaps, like: Float[Tensor, "b 1 _ _"]) -> Float[Tensor, "1 2 h w"]:
-    """Pixels of the image on which those of the features are centred."""
-    height, width = features.maps[TARGET].shape[-2:]
-    return grid_pixels(height, width, features.stride, features.centre, like)[None]
+    return FeatureErrors(error, _at_nearest(valid, pixels))
 
 
 def _at_nearest(

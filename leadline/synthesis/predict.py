@@ -14,6 +14,7 @@ from leadline.networks.depth import DepthModule
 from leadline.networks.features import FeatureAutoencoder, FeatureExtractor
 from leadline.networks.pose import JointPoseNetwork
 from leadline.offset import TARGET, Offset
+from leadline.synthesis.exposure import exposed_as_target
 from leadline.types import Batch, FeatureMaps, Predictions
 
 BRIGHTNESS = "brightness"
@@ -72,14 +73,17 @@ class DepthAndPose(nn.Module):
             uncertainty=raw.uncertainty,
             explainability=raw.explainability,
         )
-        if self.brightness is not None and batch.sources:
-            predictions = replace(predictions, brightness=_brightness(self.brightness, batch))
-        if self.extractor is None or not batch.sources:
+        if not batch.sources:
             return predictions
-        predictions = replace(predictions, features=feature_maps(self.extractor, batch))
-        if isinstance(self.extractor, FeatureAutoencoder):
-            return _with_learnt_features(predictions, self.extractor, batch)
-        return predictions
+        if self.brightness is not None:
+            predictions = replace(predictions, brightness=_brightness(self.brightness, batch))
+        if self.extractor is None:
+            return predictions
+        with torch.no_grad():
+            exposed = exposed_as_target(batch, predictions.brightness)
+        if isinstance(self.extractor, FeatureAutoencoder) and self.extractor.learns:
+            return _with_learnt_features(predictions, self.extractor, exposed)
+        return replace(predictions, features=feature_maps(self.extractor, exposed))
 
     def check(self, sources: Sequence[Offset]) -> None:
         """Refuse, before the first batch, sources that the pose network was not made for.
@@ -132,8 +136,14 @@ def feature_maps(extractor: FeatureExtractor, batch: Batch) -> FeatureMaps:
     """Features of the clean target and sources, all frames in one look."""
     offsets = (TARGET, *batch.sources)
     images = torch.cat([_present(batch.images, batch, offset) for offset in offsets])
-    maps = extractor.extract(images).chunk(len(offsets))
-    return FeatureMaps(dict(zip(offsets, maps, strict=True)), extractor.stride, extractor.centre)
+    return _by_frame(extractor, extractor.extract(images), offsets)
+
+
+def _by_frame(
+    extractor: FeatureExtractor, maps: Float[Tensor, "_ c _ _"], offsets: Sequence[Offset]
+) -> FeatureMaps:
+    by_frame = dict(zip(offsets, maps.chunk(len(offsets)), strict=True))
+    return FeatureMaps(by_frame, extractor.grid.stride, extractor.grid.centre)
 
 
 def _brightness(network: BrightnessNetwork, batch: Batch) -> dict[Offset, Float[Tensor, "b 2"]]:
@@ -154,9 +164,14 @@ def _brightness(network: BrightnessNetwork, batch: Batch) -> dict[Offset, Float[
 def _with_learnt_features(
     predictions: Predictions, extractor: FeatureAutoencoder, batch: Batch
 ) -> Predictions:
-    learnt = extractor(batch.images[TARGET])
+    """With all that it says of the target, and the features of all frames from the same look."""
+    sources = [_present(batch.images, batch, offset) for offset in batch.sources]
+    learnt = extractor(batch.images[TARGET], torch.cat(sources) if sources else None)
     return replace(
-        predictions, feature_pyramid=list(learnt.pyramid), reconstruction=learnt.reconstruction
+        predictions,
+        features=_by_frame(extractor, learnt.compared, (TARGET, *batch.sources)),
+        feature_pyramid=learnt.pyramid,
+        reconstruction=learnt.reconstruction,
     )
 
 

@@ -11,7 +11,8 @@ from leadline.losses.reprojection import Reprojection
 from leadline.networks.brightness import BrightnessNetwork
 from leadline.networks.depth import DepthModule, RawDepth
 from leadline.offset import STEREO, TARGET, Offset
-from leadline.synthesis.errors import Explainer, exposed_as_target
+from leadline.synthesis.errors import Explainer
+from leadline.synthesis.exposure import exposed_as_target
 from leadline.synthesis.predict import DepthAndPose
 from leadline.types import Batch, Scene
 
@@ -45,7 +46,7 @@ def test_what_is_known_of_the_exposure_is_taken_out() -> None:
         NEXT: torch.tensor([[1.0, 0.0]]).expand(2, 2),
     }
     known = replace(predictions_of(batch, 10.0), brightness=brightness)
-    restored = exposed_as_target(changed, known)
+    restored = exposed_as_target(changed, brightness)
     for offset in batch.images:
         torch.testing.assert_close(restored.images[offset], batch.images[offset])
     wanted = ["predicted", "identity", "hint"]

@@ -8,7 +8,8 @@ from scenes import NEXT, plane_batch, predictions_of, without
 from torch import Tensor
 from torch.nn import functional
 
-from leadline.geometry.camera import grid_intrinsics, pixel_grid, resize_intrinsics
+from leadline.geometry.camera import pixel_grid, resize_intrinsics
+from leadline.geometry.grid import Grid
 from leadline.losses.features import (
     FeatureCurvature,
     FeatureReprojection,
@@ -30,10 +31,10 @@ class EverySecondPixel(FeatureExtractor):
 
     def __init__(self, centre: float = 0.0) -> None:
         super().__init__()
-        self.stride, self.centre = 2, centre
+        self.grid = Grid(2, centre)
 
     def extract(self, images: Tensor) -> Tensor:
-        if self.centre == 0:
+        if self.grid.centre == 0:
             return images[..., ::2, ::2]
         return functional.avg_pool2d(images, 2)
 
@@ -115,7 +116,7 @@ def test_without_features_or_sources_it_is_said() -> None:
 
 def test_the_grid_of_means_is_that_of_a_resized_image() -> None:
     K = torch.tensor([[50.0, 0, 20], [0, 60, 10], [0, 0, 1]])
-    torch.testing.assert_close(grid_intrinsics(K, 4, 1.5), resize_intrinsics(K, (40, 80), (10, 20)))
+    torch.testing.assert_close(Grid(4, 1.5).intrinsics(K), resize_intrinsics(K, (40, 80), (10, 20)))
 
 
 def slow_slope(values: Tensor, image: Tensor, sharpness: float) -> float:
@@ -173,21 +174,21 @@ def test_maps_too_small_for_a_difference_are_finite(rows: int) -> None:
     assert edge_weighted_curvature(values, image).isfinite().all()
 
 
-def pyramid_scene(pyramid: list[Tensor], size: tuple[int, int] = (16, 24)) -> Scene:
+def pyramid_scene(pyramid: dict[int, Tensor], size: tuple[int, int] = (16, 24)) -> Scene:
     batch = plane_batch(size=size)
     predictions = replace(predictions_of(batch, 10.0), feature_pyramid=pyramid)
     return Scene(batch, predictions, Explainer()(batch, predictions, []))
 
 
 def test_maps_weigh_half_as_much_as_the_next_finer_one() -> None:
-    pyramid = [torch.rand(2, 4, 8, 12), torch.rand(2, 6, 4, 6)]
+    pyramid = {2: torch.rand(2, 4, 8, 12), 4: torch.rand(2, 6, 4, 6)}
     scene = pyramid_scene(pyramid)
     for term, sign, measure in (
         (FeatureSlope(), -1, edge_weighted_slope),
         (FeatureCurvature(), 1, edge_weighted_curvature),
     ):
         expected = 0.0
-        for i, maps in enumerate(pyramid):
+        for i, maps in enumerate(pyramid.values()):
             image = functional.avg_pool2d(scene.batch.images[TARGET], 2 ** (i + 1))
             expected += sign * measure(maps, image).mean().item() / 2**i / 2
         assert term(scene).mean().item() == pytest.approx(expected, rel=1e-5)
@@ -202,7 +203,7 @@ def test_slope_is_made_large_and_curvature_small() -> None:
     optimiser = torch.optim.Adam([features], lr=0.02)
     start = edge_weighted_curvature(features, flat[TARGET][..., ::2, ::2]).item()
     for _ in range(200):
-        predictions = replace(predictions_of(plane_batch(1), 10.0), feature_pyramid=[features])
+        predictions = replace(predictions_of(plane_batch(1), 10.0), feature_pyramid={2: features})
         scene = Scene(batch, predictions, Explainer()(batch, predictions_of(batch, 1.0), []))
         loss = FeatureSlope()(scene).mean() + FeatureCurvature()(scene).mean()
         optimiser.zero_grad()

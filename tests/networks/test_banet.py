@@ -10,6 +10,7 @@ from feature_planes import SIZE as PLANE_SIZE
 from scenes import NEXT, plane_batch, without
 from torch import Tensor, nn
 
+from leadline.geometry.grid import IMAGE, Grid
 from leadline.geometry.ranges import range_to_depth
 from leadline.losses.bundle_adjustment import (
     DepthBerHu,
@@ -19,7 +20,6 @@ from leadline.losses.bundle_adjustment import (
 )
 from leadline.networks.banet import BANet
 from leadline.networks.bundle_adjustment import BundleAdjustment
-from leadline.networks.feature_pyramid import IMAGE, Grid
 from leadline.offset import STEREO, TARGET
 from leadline.synthesis.errors import Explainer
 from leadline.types import Batch, Predictions, Scene

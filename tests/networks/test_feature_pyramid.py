@@ -6,21 +6,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from leadline.geometry.camera import grid_pixels
+from leadline.geometry.grid import IMAGE, Grid
 from leadline.networks.backbone import Backbone
 from leadline.networks.depth_basis import DepthBasis, IterativeAggregation
-from leadline.networks.feature_pyramid import (
-    IMAGE,
-    LEVELS,
-    WIDTH,
-    FeaturePyramid,
-    Grid,
-    grids_of,
-)
+from leadline.networks.feature_pyramid import LEVELS, WIDTH, FeaturePyramid
 
 
 def pyramid_of(backbone: Backbone) -> FeaturePyramid:
-    return FeaturePyramid(grids_of(backbone), backbone.channels)
+    return FeaturePyramid(backbone.grids, backbone.channels)
 
 
 def test_features_of_any_backbone_at_three_strides(tiny_backbone: str) -> None:
@@ -39,7 +32,7 @@ def test_a_fine_map_that_no_feature_needs_is_left_out(tiny: Callable[[str], str]
     pyramid = pyramid_of(backbone)
     assert [layer.in_channels for layer in pyramid.lateral] == list(backbone.channels[1:])
     with pytest.raises(ValueError, match="expected some of the backbone's strides"):
-        FeaturePyramid(grids_of(backbone), backbone.channels, strides=(4, 64))
+        FeaturePyramid(backbone.grids, backbone.channels, strides=(4, 64))
 
 
 @pytest.mark.parametrize("family", ["resnet", "convnext"])
@@ -53,8 +46,8 @@ def test_what_a_feature_sees_is_centred_where_its_grid_says(
     backbone(image)[level][0, :, row, column].square().sum().backward()
     assert image.grad is not None
     seen = image.grad[0].abs().sum(0)
-    grid = grids_of(backbone)[level]
-    pixels = grid_pixels(row + 1, column + 1, grid.stride, grid.centre, seen)
+    grid = backbone.grids[level]
+    pixels = grid.pixels(row + 1, column + 1, seen)
     for axis, expected in ((0, pixels[1, -1, -1]), (1, pixels[0, -1, -1])):
         rows = seen.sum(1 - axis).nonzero().flatten()
         assert (rows[0] + rows[-1]) / 2 == expected
@@ -63,7 +56,7 @@ def test_what_a_feature_sees_is_centred_where_its_grid_says(
 def ramp(grid: Grid, size: tuple[int, int]) -> Tensor:
     """A map that says where its pixels lie in the image."""
     like = torch.zeros(1)
-    return grid_pixels(*size, grid.stride, grid.centre, like)[None]
+    return grid.pixels(*size, like)[None]
 
 
 @pytest.mark.parametrize("centre", [lambda s: 0.0, lambda s: (s - 1) / 2], ids=["odd", "patch"])
@@ -88,7 +81,7 @@ def test_cameras_of_maps_see_their_pixels_in_the_same_directions() -> None:
 
 def test_aggregation_reads_every_map_and_ends_at_the_finest(tiny_backbone: str) -> None:
     backbone = Backbone(tiny_backbone, "none")
-    aggregation = IterativeAggregation(grids_of(backbone), backbone.channels)
+    aggregation = IterativeAggregation(backbone.grids, backbone.channels)
     maps = backbone(torch.rand(2, 3, 64, 96))
     found = aggregation(maps)
     assert found.shape == (2, WIDTH, *maps[0].shape[-2:])
@@ -98,7 +91,7 @@ def test_aggregation_reads_every_map_and_ends_at_the_finest(tiny_backbone: str) 
 
 def test_first_depth_and_a_basis_of_equal_spread(tiny: Callable[[str], str]) -> None:
     backbone = Backbone(tiny("resnet"), "none")
-    head = DepthBasis(grids_of(backbone), backbone.channels, 0.1, 100.0, initial_depth=3.0)
+    head = DepthBasis(backbone.grids, backbone.channels, 0.1, 100.0, initial_depth=3.0)
     torch.nn.init.normal_(head.logits.weight, std=1e-4)
     size = (70, 90)
     depth, basis = head(backbone(torch.rand(2, 3, *size)), size)
@@ -110,4 +103,4 @@ def test_first_depth_and_a_basis_of_equal_spread(tiny: Callable[[str], str]) -> 
     assert (spread < 1).all()
     assert spread.median() > 0.99
     with pytest.raises(ValueError, match="minimum_depth"):
-        DepthBasis(grids_of(backbone), backbone.channels, 2.0, 1.0)
+        DepthBasis(backbone.grids, backbone.channels, 2.0, 1.0)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from safetensors.torch import save_file
 from torch import nn
 
@@ -14,7 +15,7 @@ from leadline.networks.features import (
     FrozenAutoencoder,
     FrozenBackbone,
 )
-from leadline.networks.trained_part import WEIGHTS
+from leadline.networks.trained_part import CONFIG, WEIGHTS
 
 FAMILIES = ["resnet", "swinv2", "dinov2"]
 
@@ -28,15 +29,21 @@ def trained(folder: Path, backbone: str) -> FeatureAutoencoder:
         {f"extractor.{name}": value.contiguous() for name, value in network.state_dict().items()},
         folder / WEIGHTS,
     )
+    write_config(folder, "leadline.networks.features.FeatureAutoencoder")
     return network.eval()
+
+
+def write_config(folder: Path, kind: str) -> None:
+    extractor = {"extractor": {"class_path": kind}}
+    (folder / CONFIG).write_text(yaml.safe_dump({"predictor": {"init_args": extractor}}))
 
 
 def test_autoencoder_paints_at_four_scales_from_the_coarsest_map_alone() -> None:
     network = FeatureAutoencoder("resnet50", "none").eval()
     image = torch.rand(1, 3, 96, 160)
     raw = network(image)
-    assert [maps.shape[1] for maps in raw.pyramid] == [64, 256, 512, 1024, 2048]
-    assert [tuple(maps.shape[2:]) for maps in raw.pyramid] == [
+    assert [maps.shape[1] for maps in raw.pyramid.values()] == [64, 256, 512, 1024, 2048]
+    assert [tuple(maps.shape[2:]) for maps in raw.pyramid.values()] == [
         (96 // 2**i, 160 // 2**i) for i in range(1, 6)
     ]
     for scale, picture in raw.reconstruction.items():
@@ -57,7 +64,7 @@ def test_compared_features_are_the_finest_map_without_gradient() -> None:
     image = torch.rand(2, 3, 64, 96)
     features = network.extract(image)
     assert not features.requires_grad
-    torch.testing.assert_close(features, network(image).pyramid[0].detach())
+    torch.testing.assert_close(features, network(image).pyramid[2].detach())
 
 
 def test_a_trained_autoencoder_is_loaded_and_only_what_is_compared_is_kept(tmp_path: Path) -> None:
@@ -93,7 +100,7 @@ def test_features_of_a_moved_picture_are_moved_by_the_stride(
 ) -> None:
     """Where attention is global only the size and the place of the grid are told."""
     extractor = FrozenBackbone(tiny(family), "none", level=0)
-    stride = extractor.stride
+    stride = extractor.grid.stride
     image = torch.rand(1, 3, 96, 160)
     features = extractor.extract(image)
     assert features.shape[2:] == (-(-96 // stride), -(-160 // stride))
@@ -108,7 +115,7 @@ def test_the_centre_of_a_map_is_where_it_looks(
 ) -> None:
     """A spot mirrored about the centre of a pixel of the map changes that pixel most."""
     extractor = FrozenBackbone(tiny(family), "none", level=0)
-    assert extractor.centre == centre
+    assert extractor.grid.centre == centre
     if family != "resnet":
         return
     image = torch.full((1, 3, 64, 64), 0.5)
@@ -129,6 +136,12 @@ def test_an_untrained_extractor_is_never_taken_silently() -> None:
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"expected a model folder with config\.yaml"):
+        FrozenAutoencoder("resnet18", tmp_path)
+    write_config(tmp_path, "leadline.networks.features.FrozenBackbone")
+    with pytest.raises(ValueError, match="expected an extractor that is .* got FrozenBackbone"):
+        FrozenAutoencoder("resnet18", tmp_path)
+    write_config(tmp_path, "leadline.networks.features.FrozenAutoencoder")
     with pytest.raises(FileNotFoundError, match="expected the weights of a model folder"):
         FrozenAutoencoder("resnet18", tmp_path)
     (tmp_path / WEIGHTS).write_bytes(b"nonsense")
@@ -137,6 +150,25 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     save_file({"depth.backbone.x": torch.ones(1)}, tmp_path / WEIGHTS)
     with pytest.raises(ValueError, match=r"expected extractor\.backbone\..*got none"):
         FrozenAutoencoder("resnet18", tmp_path)
+
+
+def test_the_folder_of_a_run_brings_advice(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    write_config(tmp_path / "model", "leadline.networks.features.FeatureAutoencoder")
+    with pytest.raises(FileNotFoundError, match=f"did you mean {tmp_path / 'model'}"):
+        FrozenAutoencoder("resnet18", tmp_path)
+
+
+def test_norms_measure_target_and_sources_together_and_once() -> None:
+    network = FeatureAutoencoder("resnet18", "none")
+    target, sources = torch.rand(2, 3, 64, 64), torch.rand(4, 3, 64, 64)
+    raw = network(target, sources)
+    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert {int(norm.num_batches_tracked) for norm in norms} == {1}
+    assert raw.compared.shape == (6, 64, 32, 32)
+    assert not raw.compared.requires_grad
+    assert raw.pyramid[4].shape[0] == 2
+    torch.testing.assert_close(raw.compared[:2], raw.pyramid[2].detach())
 
 
 def test_a_level_that_is_not_there_is_refused(tiny: Callable[[str], str]) -> None:
