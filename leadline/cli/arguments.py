@@ -231,6 +231,7 @@ def _add_evaluate(subparsers: Any) -> None:
     parser.add_argument(
         "--refine", type=int, metavar="N", help="refine the network by N iterations per sample"
     )
+    parser.add_argument("--refine-per", choices=["sample", "sequence"], help="default: sample")
     parser.add_argument("--hints", type=Path, help="folder of hints, for --refine")
     parser.add_argument("--predictions", type=Path, help="score these depth maps instead")
     parser.add_argument("--truth", type=Path, help="folder of true depth maps")

@@ -89,11 +89,18 @@ def refine(options: argparse.Namespace) -> int:
         options.batch_size,
         options.seed,
     )
-    return _predict_frames(options, options.sequence, settings)
+    return _predict_frames(
+        options, options.sequence, settings, options.split, options.source, options.hints
+    )
 
 
 def _predict_frames(
-    options: argparse.Namespace, data: Path, settings: "RefineSettings | None"
+    options: argparse.Namespace,
+    data: Path,
+    settings: "RefineSettings | None",
+    split: Path | None = None,
+    source_settings: Sequence[str] = (),
+    hints: Path | None = None,
 ) -> int:
     """By a network that looks at neighbours, or is refined on them first if there are settings."""
     from leadline.colour import DepthScale
@@ -107,18 +114,16 @@ def _predict_frames(
         predict_frames,
     )
     from leadline.inference.predict_files import default_outputs, prediction_settings
-    from leadline.inference.refine_frames import FrameRefinement
+    from leadline.inference.refine_frames import FrameRefinement, described
 
     refuse_inside(options.out, data)
-    source = open_source(data, getattr(options, "source", ()))
-    split = getattr(options, "split", None)
+    source = open_source(data, source_settings)
     frames = source.frames if split is None else split_frames(source, split)
-    hints = getattr(options, "hints", None)
     reader = frame_reader(options.model, source, frames, hints, options.flip, device=options.device)
     predictor: FramePredictor = (
         NeighbourPrediction(reader) if settings is None else FrameRefinement(reader, settings)
     )
-    manner = "" if settings is None else str(settings)
+    manner = "" if settings is None else described(reader, settings, source_settings)
     metric = reader.model.config.metric
     with progress("images") as advance:
         summary = predict_frames(

@@ -222,8 +222,9 @@ def evaluate(options: argparse.Namespace) -> None:
     from leadline.evaluation.table import evaluation_table
     from leadline.inference.refine import RefineSettings
 
-    if options.hints is not None and options.refine is None:
-        raise ValueError("--hints: expected --refine N beside it, which looks at them, got none")
+    for name in ("hints", "refine_per"):
+        if getattr(options, name) is not None and options.refine is None:
+            raise ValueError(f"--{name.replace('_', '-')}: expected --refine N beside it, got none")
     _refuse_mixture(options)
     if options.predictions is not None:
         if options.truth is None:
@@ -257,7 +258,11 @@ def evaluate(options: argparse.Namespace) -> None:
                 alignment=options.scale,
                 flip=options.flip,
                 movable=options.movable,
-                refine=None if options.refine is None else RefineSettings(options.refine),
+                refine=(
+                    None
+                    if options.refine is None
+                    else RefineSettings(options.refine, options.refine_per or "sample")
+                ),
                 hints=options.hints,
                 progress=advance,
             )

@@ -61,7 +61,7 @@ class PredictionSettings:
     @property
     def _manner(self) -> str:
         flip = " flip" if self.flip else ""
-        return f"{flip}, refined by {self.refined}" if self.refined else flip
+        return f"{flip}, refined by {self.refined.split(',')[0]}" if self.refined else flip
 
     def differences(self, other: "PredictionSettings") -> str:
         """What is otherwise in `other`; nothing where they are equal."""

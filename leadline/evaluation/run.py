@@ -23,7 +23,7 @@ from leadline.inference.frames import FramePredictor, NeighbourPrediction, frame
 from leadline.inference.predict_files import prediction_settings
 from leadline.inference.predictor import DepthPredictor
 from leadline.inference.refine import RefineSettings
-from leadline.inference.refine_frames import FrameRefinement
+from leadline.inference.refine_frames import FrameRefinement, described
 from leadline.report.elements import Section
 from leadline.report.page import save_page
 
@@ -81,16 +81,18 @@ def evaluate_model(
         )
     wanted = [str(frame) for frame in frames]
     labels = world_labels(source, frames) if movable is None else mask_labels(movable, wanted)
-    manner = "" if refine is None else str(refine)
-    settings = prediction_settings(model, model_folder, resize=rules.resize, refined=manner)
-    _begin(out, settings.name, data)
+    settings = prediction_settings(model, model_folder, resize=rules.resize)
+    predictor: FramePredictor | None = None
     if refine is not None or model.looks_at_sources:
         reader = frame_reader(
             model_folder, source, frames, hints, flip, rules.crop_bottom, resize=rules.resize
         )
-        predictor: FramePredictor = (
-            NeighbourPrediction(reader) if refine is None else FrameRefinement(reader, refine)
-        )
+        predictor = NeighbourPrediction(reader)
+        if refine is not None:
+            predictor = FrameRefinement(reader, refine)
+            settings = replace(settings, refined=described(reader, refine, source_settings))
+    _begin(out, settings.name, data)
+    if predictor is not None:
         say(str(export_frames(predictor, settings, source, frames, out / PREDICTIONS, progress)))
     else:
         export_predictions(model, settings, source, frames, out / PREDICTIONS, progress)

@@ -3,10 +3,12 @@ picture, and for those that go on learning before they predict.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+import torch
 from jaxtyping import Float32
 
 from leadline.colour import DepthScale
@@ -16,7 +18,7 @@ from leadline.data.dataset import DepthDataset, Extras
 from leadline.data.depth_resize import Resize
 from leadline.data.prediction_record import Output, PredictionSettings
 from leadline.data.sources.base import FrameId, Source
-from leadline.inference.frames_record import FramesSummary, write_losses
+from leadline.inference.frames_record import FramesSummary, LossTable
 from leadline.inference.predict_files import PathAndDepth, write_predictions
 from leadline.inference.predictor import DepthPredictor, to_native
 from leadline.inference.trained_recipe import TrainedRecipe, load_trained_recipe
@@ -51,7 +53,8 @@ class FrameReader:
         resize: how depth is brought to the size of its picture.
 
     Raises:
-        ValueError: none of the frames has a neighbour that the recipe looks at.
+        FileNotFoundError: there is no such folder of hints.
+        ValueError: none of the frames has a camera, or a neighbour that the recipe looks at.
     """
 
     def __init__(
@@ -63,6 +66,10 @@ class FrameReader:
         hints: Path | None = None,
         resize: Resize = "inverse_depth",
     ) -> None:
+        if hints is not None and not hints.is_dir():
+            raise FileNotFoundError(
+                f"{hints}: expected a folder of hints, found none; `leadline hints` makes them"
+            )
         self.recipe, self.source, self.frames = recipe, source, tuple(frames)
         self.model, self._resize = model, resize
         wants_confidence = "confidence" in recipe.objective.needed()
@@ -75,6 +82,11 @@ class FrameReader:
             extras=self.extras,
             crop_bottom=model.crop_bottom,
         )
+        if not any(source.camera(frame) for frame in frames):
+            raise ValueError(
+                f"{source.root}: expected cameras, by which neighbours are compared, found none; "
+                "add the calibration, or predict the images one by one"
+            )
         sources = [offset for offset in recipe.offsets if offset != TARGET]
         if not any(source.neighbour(frame, offset) for frame in frames for offset in sources):
             wanted = ", ".join(map(str, sources)) or "none: it learns from single ones"
@@ -84,8 +96,8 @@ class FrameReader:
             )
 
     def read(self, frame: FrameId, failed: dict[FrameId, str]) -> Sample | None:
-        """A frame with the neighbours that there are; None, and a reason in `failed`, where it
-        cannot be read or has no intrinsics.
+        """A frame with the neighbours to which the motion is known or predicted, and a hint where
+        there is one; None, and a reason in `failed`, where it cannot be read or has no intrinsics.
         """
         try:
             sample = self._data.read(frame)
@@ -95,7 +107,24 @@ class FrameReader:
         if sample.intrinsics is None:
             failed[frame] = f"{frame}: expected the camera's intrinsics, found none"
             return None
-        return sample
+        return self._usable(sample)
+
+    def _usable(self, sample: Sample) -> Sample:
+        """The sample without what would stop the others: sources that nothing tells the way to, and
+        the lack of a hint, which becomes one without a pixel.
+        """
+        predicts = getattr(self.recipe.predictor, "predicts_motion", False)
+        images = {
+            offset: image
+            for offset, image in sample.images.items()
+            if offset == TARGET or offset in sample.known_poses or (predicts and offset.camera == 0)
+        }
+        hint, confidence = sample.hint, sample.hint_confidence
+        if self.extras.hints is not None and hint is None:
+            hint = torch.zeros(1, *sample.images[TARGET].shape[-2:])
+        if self.extras.hint_confidence and confidence is None and hint is not None:
+            confidence = torch.zeros_like(hint)
+        return replace(sample, images=images, hint=hint, hint_confidence=confidence)
 
     def batch(self, samples: Sequence[Sample]) -> Batch:
         """Samples as the network saw them in training, where it is."""
@@ -189,10 +218,12 @@ def predict_frames(
 
     def predicted(paths: Sequence[Path], failed: dict[str, str]) -> Iterator[PathAndDepth]:
         unread: dict[FrameId, str] = {}
+        table = LossTable.below(out)
         for frame, depth in predictor.predicted([frame_of[path] for path in paths], unread):
+            # Before the depth: a frame that has results has its row.
+            if str(frame) in summary.refined:
+                table.note(str(frame), summary.refined[str(frame)])
             yield path_of[frame], depth
-            if summary.refined:
-                write_losses(out, summary.refined)
         failed |= {str(path_of[frame]): reason for frame, reason in unread.items()}
 
     results = dict(photographs.values())

@@ -28,6 +28,8 @@ class FramesSummary:
     """Frames without any neighbour, predicted by themselves."""
     refined: dict[str, Refined] = field(default_factory=dict)
     """By frame, of this call."""
+    may_drift: bool = False
+    """Whether the model sees metres, but nothing that it was refined on tells them."""
     seconds: float = 0.0
     """Of refining and predicting, without reading and writing."""
 
@@ -49,27 +51,42 @@ class FramesSummary:
             )
         if self.alone:
             lines.append(f"{self.alone} frames have no neighbour and are predicted by themselves")
+        if self.may_drift:
+            lines.append(
+                "nothing that is looked at here tells metres (no pairs, poses or speed): refined "
+                "depth may have drifted from them"
+            )
         for name, lacking in self.left_out.items():
             lines.append(f"objective.{name} is left out: no {', '.join(sorted(lacking))} here")
         return "\n".join(lines)
 
 
-def write_losses(folder: Path, refined: Mapping[str, Refined]) -> None:
-    """The rows of this call, below those of earlier ones that it did not make again."""
-    path = folder / LOSSES
-    rows = _read_losses(path) | {
-        frame: (f"{one.before:.6g}", f"{one.after:.6g}") for frame, one in refined.items()
-    }
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(("frame", "before", "after"))
-    table.writerows((frame, *losses) for frame, losses in rows.items())
-    with atomic_path(path) as temporary:
-        temporary.write_text(text.getvalue(), encoding="utf-8")
+@dataclass
+class LossTable:
+    """`refinement.csv`: the rows of this call, beside those of earlier ones that it did not make
+    again.
+    """
 
+    path: Path
+    rows: dict[str, tuple[str, str]]
 
-def _read_losses(path: Path) -> dict[str, tuple[str, str]]:
-    if not path.is_file():
-        return {}
-    with path.open(encoding="utf-8", newline="") as file:
-        return {frame: (before, after) for frame, before, after in list(csv.reader(file))[1:]}
+    @classmethod
+    def below(cls, folder: Path) -> "LossTable":
+        """That of a folder of predictions, with the rows that it has."""
+        path, rows = folder / LOSSES, {}
+        if path.is_file():
+            with path.open(encoding="utf-8", newline="") as file:
+                rows = {
+                    frame: (before, after) for frame, before, after in list(csv.reader(file))[1:]
+                }
+        return cls(path, rows)
+
+    def note(self, frame: str, refined: Refined) -> None:
+        """Write the row of a frame."""
+        self.rows[frame] = f"{refined.before:.6g}", f"{refined.after:.6g}"
+        text = io.StringIO()
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(("frame", "before", "after"))
+        table.writerows((name, *losses) for name, losses in self.rows.items())
+        with atomic_path(self.path) as temporary:
+            temporary.write_text(text.getvalue(), encoding="utf-8")

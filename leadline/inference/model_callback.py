@@ -32,7 +32,7 @@ class ModelFolder(pl.Callback):
         self._predictor: dict[str, Any] = content["model"]["predictor"]
         self._training = {
             "frames": content["data"]["frames"],
-            **{part: content["model"][part] for part in ("explainer", "objective")},
+            **{part: content["model"][part] for part in ("explainer", "objective", "groups")},
         }
         self._figures: dict[str, float] = {}
         self._last_save = -math.inf

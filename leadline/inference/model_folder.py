@@ -26,7 +26,7 @@ RUN_MODEL = "model"
 """The model's folder within that of a run."""
 INITIAL = ("weights", "trained")
 """Arguments of networks that say what they start from."""
-FORMAT = 1
+FORMAT = 2
 """Of the configuration; a later one that cannot be read as this one counts up."""
 
 
@@ -53,8 +53,8 @@ class ModelConfig:
     crop_bottom: float = 0.0
     """Share of each picture's height, at its bottom, that the network was not shown."""
     training: Mapping[str, Any] = field(default_factory=dict)
-    """How it was trained, for those who go on training it: `frames`, `explainer`, `objective`;
-    empty where an older version wrote the folder."""
+    """How it was trained, for those who go on training it: `frames`, `explainer`, `objective` and
+    `groups`; empty where an older version wrote the folder."""
     format: int = FORMAT
     metrics: Mapping[str, float] = field(default_factory=dict)
     """Of the last validation."""

@@ -5,7 +5,8 @@ Self-supervision needs no truth, so that it can be had at test time as well [fea
 make the loss no smaller are taken back.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -15,12 +16,15 @@ from torch import Tensor, nn
 
 from leadline.losses.term import Need, Objective, Weighted
 from leadline.synthesis.errors import Explainer
+from leadline.training.optimisers import ParameterRule, freeze_by_rule, parameter_groups
 from leadline.training.step import NonFiniteLoss, training_step
 from leadline.types import Batch
 
 PerWhat = Literal["sample", "sequence"]
 TRUTH: frozenset[Need] = frozenset({"depth", "true_poses"})
 """What refinement never looks at, though a data set may have it."""
+OF_FEATURES: frozenset[Need] = frozenset({"feature_pyramid", "reconstruction"})
+"""What shapes features that are learnt beside; at test time they stay as they are."""
 EXPLAINING: frozenset[Need] = frozenset({"predicted", "features"})
 """One of these must be left, or there is nothing to learn from at test time."""
 FROZEN_PART = "extractor."
@@ -33,10 +37,12 @@ class RefineSettings:
 
     Per sample every frame starts from the trained weights, looks at itself and its neighbours
     `iterations` times, and is predicted, as [featdepth] says; per sequence the network looks at all
-    frames of a sequence so many times, in batches, before it predicts them, as its code does.
+    frames of a sequence that are asked for so many times, in batches, before it predicts them.
+
+    Departure: the released code of [featdepth] looks at all sequences of the test together.
 
     Raises:
-        ValueError: no iteration, an empty batch, or a rate that is not above 0.
+        ValueError: no iteration, an empty batch, or a rate that is no number above 0.
     """
 
     iterations: int = 20
@@ -52,12 +58,14 @@ class RefineSettings:
             raise ValueError(f"iterations: expected 1 or more, got {self.iterations}")
         if self.batch_size < 1:
             raise ValueError(f"batch size: expected 1 or more, got {self.batch_size}")
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning rate: expected more than 0, got {self.learning_rate}")
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"learning rate: expected a number above 0, got {self.learning_rate}")
 
     def __str__(self) -> str:
-        batch = f" in batches of {self.batch_size}" if self.per == "sequence" else ""
-        return f"{self.iterations} iterations per {self.per}{batch} at {self.learning_rate:g}"
+        text = f"{self.iterations} iterations per {self.per} at {self.learning_rate:g}"
+        if self.per == "sequence":
+            text += f", batches of {self.batch_size}, order {self.seed}"
+        return text
 
 
 @dataclass(frozen=True)
@@ -95,8 +103,10 @@ def online_objective(objective: Objective, offered: frozenset[Need], step: int) 
     for name, weighted in objective.weighted.items():
         if not weighted.counts_in(step):
             continue
-        lacking = weighted.term.needed() - (offered - TRUTH)
+        lacking = weighted.term.needed() - (offered - TRUTH - OF_FEATURES)
         term = weighted.term.without(lacking)
+        if lacking & OF_FEATURES:
+            continue
         if term is None:
             left_out[name] = lacking
         else:
@@ -116,7 +126,8 @@ class Refiner:
     """Refines a predictor in place; `restored` brings its weights back.
 
     Batch norms keep the statistics of training and dropout is off: one picture says too little of
-    either. Extractors of features stay as they are.
+    either. Extractors of features stay as they are. `groups` say what learns at another rate, or
+    not at all, as they did in training.
     """
 
     def __init__(
@@ -125,15 +136,21 @@ class Refiner:
         explainer: Explainer,
         objective: Objective,
         settings: RefineSettings,
+        groups: Sequence[ParameterRule] = (),
     ) -> None:
         self.predictor = predictor.eval()
         self.settings = settings
         self._explainer = explainer
         self._objective = objective
+        self._groups = tuple(groups)
+        freeze_by_rule(predictor, self._groups)
+        for name, parameter in predictor.named_parameters():
+            if name.startswith(FROZEN_PART):
+                parameter.requires_grad_(False)
         self._learning = {
             name: parameter
             for name, parameter in predictor.named_parameters()
-            if not name.startswith(FROZEN_PART)
+            if parameter.requires_grad
         }
 
     @contextmanager
@@ -149,14 +166,14 @@ class Refiner:
         """Of the weights as they are; infinite where it is not a number."""
         with torch.no_grad():
             loss = self._loss_or_none(batch)
-        return float("inf") if loss is None else loss.item()
+        return math.inf if loss is None else loss.item()
 
     def on_sample(self, batch: Batch) -> Refined:
         """Learn on one batch; the weights are those of the least loss on the way, which are the
         first ones where it never fell.
         """
         optimiser = self._optimiser()
-        best, least, before = self._state(), float("inf"), float("nan")
+        best, least, before = self._state(), math.inf, math.inf
         with torch.enable_grad():
             for iteration in range(self.settings.iterations + 1):
                 loss = self._loss_or_none(batch)
@@ -187,7 +204,8 @@ class Refiner:
                     optimiser.step()
 
     def _optimiser(self) -> torch.optim.Optimizer:
-        return torch.optim.Adam(self._learning.values(), lr=self.settings.learning_rate)
+        rate = self.settings.learning_rate
+        return torch.optim.Adam(parameter_groups(self.predictor, rate, self._groups), lr=rate)
 
     def _loss_or_none(self, batch: Batch) -> Tensor | None:
         """None where the loss is not a number any more: what was best so far then stands."""

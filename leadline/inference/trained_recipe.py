@@ -1,6 +1,6 @@
 """A model folder -> network, explainer and objective as they were when training ended."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,10 @@ from leadline.inference.model_folder import CONFIG, ModelConfig, load_predictor
 from leadline.losses.term import Objective, Weighted
 from leadline.offset import TARGET, Offset
 from leadline.synthesis.errors import Explainer
+from leadline.training.optimisers import ParameterRule
+
+PARTS = ("explainer", "objective", "groups")
+"""Of what a model folder says of its training."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,8 @@ class TrainedRecipe:
     objective: Objective
     offsets: tuple[Offset, ...]
     """The frames that a sample had, the target first."""
+    groups: tuple[ParameterRule, ...]
+    """Of parameters that learn at another rate, or not at all."""
     config: ModelConfig
 
 
@@ -41,9 +47,10 @@ def load_trained_recipe(folder: Path) -> TrainedRecipe:
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--explainer", type=Explainer)
     parser.add_argument("--objective", type=Mapping[str, Weighted])
+    parser.add_argument("--groups", type=Sequence[ParameterRule], default=())
     try:
         parsed = parser.parse_object(
-            {part: config.training[part] for part in ("explainer", "objective")}
+            {part: config.training[part] for part in PARTS if part in config.training}
         )
     except ArgumentError as error:
         reason = " ".join(str(error).split())
@@ -58,5 +65,6 @@ def load_trained_recipe(folder: Path) -> TrainedRecipe:
         built.explainer,
         Objective(built.objective),
         tuple(dict.fromkeys((TARGET, *sources))),
+        tuple(built.groups),
         config,
     )

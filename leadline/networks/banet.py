@@ -58,6 +58,8 @@ class BANet(nn.Module):
 
     looks_at_sources = True
     """A target with sources has another depth than one alone."""
+    predicts_motion = True
+    """Motion in time need not be known."""
 
     def __init__(
         self,

@@ -85,6 +85,11 @@ class DepthAndPose(nn.Module):
             return _with_learnt_features(predictions, self.extractor, exposed)
         return replace(predictions, features=feature_maps(self.extractor, exposed))
 
+    @property
+    def predicts_motion(self) -> bool:
+        """Whether motion in time need not be known."""
+        return self.pose is not None
+
     def check(self, sources: Sequence[Offset]) -> None:
         """Refuse, before the first batch, sources that the pose network was not made for.
 

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, distributed, nn
 
 from leadline.losses.term import Objective
+from leadline.offset import TARGET
 from leadline.synthesis.errors import Explainer, Explanation
 from leadline.types import Batch, LossValue, Predictions, Scene
 
@@ -59,7 +60,9 @@ def check_finite(parts: Mapping[str, LossValue], predictions: Predictions, batch
     """
     sums = [value.sum.flatten() for value in parts.values()]
     poses = [pose.flatten() for pose in predictions.poses.values()]
-    if torch.cat([*sums, *poses]).isfinite().all():
+    # The sampler takes a coordinate that is not a number for one beyond the border: no error tells.
+    depths = [depth.sum()[None] for depth in predictions.depth.get(TARGET, {}).values()]
+    if torch.cat([*sums, *poses, *depths]).isfinite().all():
         return
     for offset, pose in predictions.poses.items():
         # A network that has gone astray still makes the last row of a pose.
@@ -70,6 +73,14 @@ def check_finite(parts: Mapping[str, LossValue], predictions: Predictions, batch
                 f"the pose to frame {offset} is neither known nor predicted for "
                 f"{', '.join(frames)}: add its calibration or, for motion, `pose:` to the recipe, "
                 "or leave the frame out"
+            )
+    # The pose of an absent source is never looked at.
+    motions = [pose[batch.available[offset]] for offset, pose in predictions.poses.items()]
+    for name, tensors in (("depth", depths), ("motion", motions)):
+        if not all(bool(tensor.isfinite().all()) for tensor in tensors):
+            raise NonFiniteLoss(
+                f"the network's {name} is not finite for frames {', '.join(batch.ids)}: lower the "
+                "learning rate, or look at these frames"
             )
     for name, value in parts.items():
         if not torch.isfinite(value.sum).all():

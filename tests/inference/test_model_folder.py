@@ -96,7 +96,7 @@ def test_weights_of_another_network_are_counted(model_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("format: 1", "format: 2\nlens: fisheye", "format 2 is newer .* upgrade leadline"),
+        ("format: 2", "format: 3\nlens: fisheye", "format 3 is newer .* upgrade leadline"),
         ("DepthNetwork", "DepthNetworx", "no attribute 'DepthNetworx'; the model was made by"),
         ("backbone: resnet18", "spine: resnet18", "'spine'|backbone"),
         ("metric: true", "metrik: true", "expected the configuration of a model.*metri[ck]"),

@@ -1,5 +1,6 @@
 """Refinement: the loss falls or nothing changes, and the model is afterwards what it was."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,21 +10,32 @@ import numpy as np
 import pytest
 import torch
 from commands import leadline
-from small_models import PAIRS, files_below, write_model, write_tiny_backbone
+from small_models import (
+    PAIRS,
+    files_below,
+    predictor_config,
+    replace_text,
+    write_model,
+    write_tiny_backbone,
+)
 from worlds import hints_of, write_stereo_folder
 
+from leadline.data.sources.base import FrameId
 from leadline.data.sources.folder import ImageFolder
 from leadline.data.synthetic.generate import generate
 from leadline.data.synthetic.settings import WorldSettings
-from leadline.inference.frames import frame_reader
+from leadline.inference.frames import FrameReader, frame_reader
+from leadline.inference.model_folder import CONFIG
 from leadline.inference.predictor import DepthPredictor
 from leadline.inference.refine import RefineSettings, online_objective
 from leadline.inference.refine_frames import FrameRefinement
+from leadline.losses.features import Reconstruction
 from leadline.losses.proxy import ProxySupervision
 from leadline.losses.reprojection import Reprojection
 from leadline.losses.smoothness import Smoothness
 from leadline.losses.sparse import SparseInverseDepth
 from leadline.losses.term import Need, Objective, Weighted
+from leadline.types import Sample
 
 FAST = RefineSettings(iterations=5, learning_rate=3e-3)
 
@@ -56,6 +68,12 @@ def depths_of(
     found = {str(frame): d for frame, d in refinement.predicted(source.frames, failed)}
     assert not failed
     return found, refinement
+
+
+def sample_of(reader: FrameReader, frame: FrameId) -> Sample:
+    sample = reader.read(frame, {})
+    assert sample is not None
+    return sample
 
 
 def plain_depths(model: Path, world: Path) -> dict[str, np.ndarray[Any, Any]]:
@@ -95,15 +113,28 @@ def test_where_the_loss_does_not_fall_the_trained_weights_predict(
     assert "6 of 6 frames stay with the trained weights" in str(refinement.summary)
 
 
-def test_the_network_is_afterwards_what_it_was(small: Path, world: Path) -> None:
+def test_the_network_is_afterwards_what_it_was(
+    small: Path, world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Statistics of batch norms too, and also where a frame could not be finished."""
     source = ImageFolder(world)
     reader = frame_reader(small, source, source.frames, device="cpu")
     network = reader.recipe.predictor
     trained = {name: value.clone() for name, value in network.state_dict().items()}
-    frames = iter(FrameRefinement(reader, FAST).predicted(source.frames, {}))
-    next(frames)
-    del frames
+    refinement = FrameRefinement(reader, FAST)
+    moved: list[bool] = []
+
+    def interrupted(frame: FrameId, sample: Sample) -> None:
+        # In the middle of a frame, after steps that have changed the weights.
+        moved.append(any(not torch.equal(v, trained[k]) for k, v in network.state_dict().items()))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(refinement._reader, "depth", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        list(refinement.predicted(source.frames, {}))
+    assert moved == [True]
+    monkeypatch.undo()
+    list(refinement.predicted(source.frames[:2], {}))
     for name, value in network.state_dict().items():
         assert torch.equal(value, trained[name]), name
     assert all(p.grad is None for p in network.parameters())
@@ -177,16 +208,119 @@ def test_terms_count_as_in_the_last_step_of_training() -> None:
             "late": Weighted(Reprojection(), start_step=10),
         }
     )
-    assert list(online_objective(trained, OFFERED, 20).objective.weighted) == ["late"]
-    assert list(online_objective(trained, OFFERED, 5).objective.weighted) == ["early"]
+    assert list(online_objective(trained, OFFERED, 10).objective.weighted) == ["late"]
+    assert list(online_objective(trained, OFFERED, 9).objective.weighted) == ["early"]
+
+
+@pytest.mark.parametrize(("steps", "kept"), [(10, "early"), (11, "late")])
+def test_a_model_of_so_many_steps_ended_with_the_one_before(
+    world: Path, tmp_path: Path, steps: int, kept: str
+) -> None:
+    term = {"class_path": "leadline.losses.reprojection.Reprojection"}
+    training = dict(PAIRS) | {
+        "objective": {
+            "early": {"term": term, "end_step": 10},
+            "late": {"term": term, "start_step": 10},
+        }
+    }
+    backbone = str(write_tiny_backbone(tmp_path / "tiny"))
+    model = write_model(tmp_path / "model", backbone, training=training)
+    replace_text(model / CONFIG, "steps: 0", f"steps: {steps}")
+    refinement, _ = refinement_of(model, world, FAST)
+    assert list(refinement._refiner._objective.weighted) == [kept]
+
+
+def test_what_shapes_features_is_silently_left_out() -> None:
+    trained = objective(picture=Reprojection(), painted=Reconstruction())
+    online = online_objective(trained, OFFERED | {"reconstruction"}, step=0)
+    assert list(online.objective.weighted) == ["picture"]
+    assert not online.left_out
+
+
+def test_a_sequence_is_refined_as_one_with_both_cameras(small: Path, world: Path) -> None:
+    refinement, source = refinement_of(small, world, replace(FAST, per="sequence"))
+    seen: list[set[str]] = []
+    shuffled = refinement._shuffled
+
+    def watched(frames: Any, number: int) -> Any:
+        batches = list(shuffled(frames, number))
+        seen.append({name for batch in batches for name in batch.ids})
+        return batches
+
+    refinement._shuffled = watched  # type: ignore[method-assign]
+    list(refinement.predicted(source.frames[:1], {}))
+    assert len(seen) == FAST.iterations
+    assert all(names == {str(frame) for frame in source.frames} for names in seen)
+
+
+def test_groups_learn_as_they_did_in_training(world: Path, tmp_path: Path) -> None:
+    backbone = str(write_tiny_backbone(tmp_path / "tiny"))
+    groups = [{"match": "depth.backbone", "lr_factor": 0.0}, {"match": "depth.decoder"}]
+    model = write_model(tmp_path / "model", backbone, training=dict(PAIRS) | {"groups": groups})
+    source = ImageFolder(world)
+    reader = frame_reader(model, source, source.frames, device="cpu")
+    network = reader.recipe.predictor
+    before = {name: value.clone() for name, value in network.named_parameters()}
+    refinement = FrameRefinement(reader, FAST)
+    refinement._refiner.on_sample(reader.batch([sample_of(reader, source.frames[0])]))
+    moved = {name for name, value in network.named_parameters() if not value.equal(before[name])}
+    assert moved
+    assert all(name.startswith("depth.decoder") for name in moved)
+
+
+def test_a_rate_that_breaks_the_network_is_survived(small: Path, world: Path) -> None:
+    """Coordinates that are not numbers must not reach the sampler's derivative."""
+    depths, refinement = depths_of(small, world, RefineSettings(3, learning_rate=1e30))
+    assert not any(one.better for one in refinement.summary.refined.values())
+    for name, depth in plain_depths(small, world).items():
+        np.testing.assert_array_equal(depths[name], depth)
+
+
+def test_one_hint_too_few_costs_a_term_of_one_frame(world: Path, tmp_path: Path) -> None:
+    training = dict(PAIRS) | {
+        "objective": {
+            "hint": {"term": {"class_path": "leadline.losses.proxy.ProxySupervision"}},
+            "picture": {"term": {"class_path": "leadline.losses.reprojection.Reprojection"}},
+        }
+    }
+    backbone = str(write_tiny_backbone(tmp_path / "tiny"))
+    model = write_model(tmp_path / "model", backbone, training=training)
+    hints = tmp_path / "hints"
+    shutil.copytree(hints_of(world), hints)
+    next(hints.rglob("*.png")).unlink()
+    words = ("refine", model, world, "--iterations", 1, "--outputs", "npy")
+    answer = leadline(*words, "--hints", hints, "--out", tmp_path / "out")
+    assert answer.code == 0, answer.err
+    assert "6 predicted, 0 kept, 0 failed" in answer.out
+    other = leadline(*words, "--out", tmp_path / "out")
+    assert "give another folder for --out" in other.complaint
+    missing = leadline(*words, "--hints", tmp_path / "nowhere", "--out", tmp_path / "none")
+    assert "nowhere: expected a folder of hints" in missing.complaint
+
+
+def test_it_is_said_where_nothing_tells_metres(tmp_path: Path) -> None:
+    world = write_stereo_folder(tmp_path / "world", count=3)
+    for path in (world / "right").iterdir():
+        path.unlink()
+    (world / "right").rmdir()
+    backbone = str(write_tiny_backbone(tmp_path / "tiny"))
+    predictor = predictor_config(backbone)
+    predictor["init_args"]["pose"] = {"class_path": "leadline.networks.pose.PoseCNN"}  # type: ignore[index]
+    training = dict(PAIRS) | {"frames": [0, 1, "stereo"]}
+    model = write_model(tmp_path / "model", training=training, predictor=predictor)
+    refined, _ = refinement_of(model, world, FAST)
+    assert "refined depth may have drifted" in str(refined.summary)
+    pairs = write_stereo_folder(tmp_path / "pairs", count=3)
+    assert "drifted" not in str(refinement_of(model, pairs, FAST)[0].summary)
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"learning_rate": float("inf")}, "learning rate: expected a number above 0"),
         ({"iterations": 0}, "iterations: expected 1 or more"),
         ({"batch_size": 0}, "batch size: expected 1 or more"),
-        ({"learning_rate": 0.0}, "learning rate: expected more than 0"),
+        ({"learning_rate": 0.0}, "learning rate: expected a number above 0"),
     ],
 )
 def test_impossible_settings(settings: Mapping[str, Any], message: str) -> None:
@@ -268,3 +402,5 @@ def test_an_evaluation_of_what_was_refined(tmp_path: Path) -> None:
     assert "give another folder for --out" in mixed.complaint
     alone = leadline(*words, "--hints", world, "--out", tmp_path / "hints")
     assert "--hints: expected --refine N beside it" in alone.complaint
+    sequence = ("--refine", 1, "--refine-per", "sequence", "--out", tmp_path / "sequence")
+    assert leadline(*words, *sequence).code == 0

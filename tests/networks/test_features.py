@@ -139,7 +139,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"expected a model folder with config\.yaml"):
         FrozenAutoencoder("resnet18", tmp_path)
     write_config(tmp_path, "leadline.networks.features.FrozenBackbone")
-    with pytest.raises(ValueError, match="expected an extractor that is .* got FrozenBackbone"):
+    with pytest.raises(ValueError, match=r"expected an extractor that is .* got FrozenBackbone"):
         FrozenAutoencoder("resnet18", tmp_path)
     write_config(tmp_path, "leadline.networks.features.FrozenAutoencoder")
     with pytest.raises(FileNotFoundError, match="expected the weights of a model folder"):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 import torch.multiprocessing as mp
-from scenes import plane_batch, without
+from scenes import NEXT, plane_batch, without
 from torch import Tensor, distributed, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -188,3 +188,29 @@ def test_where_counts_are_equal_it_is_the_mean_of_the_gradients_of_the_halves() 
         training_step(predictor, Explainer(), plain, part).loss.backward()
         gradients.append(gradient_of(predictor))
     torch.testing.assert_close(gradients[0], (gradients[1] + gradients[2]) / 2)
+
+
+class Astray(nn.Module):
+    """A network whose depth, or whose motion, is no number any more."""
+
+    def __init__(self, part: str) -> None:
+        super().__init__()
+        self.part = part
+
+    def forward(self, batch: Batch) -> Predictions:
+        depth = torch.full((len(batch), 1, *batch.size), 10.0)
+        poses = {o: batch.known_poses[o].clone() for o in batch.sources}
+        if self.part == "depth":
+            depth[0, 0, 3, 4] = torch.nan
+        else:
+            # As Rodrigues' formula makes it of a vector that is none: the last row stays.
+            poses[NEXT][0, :3] = torch.nan
+        return Predictions(depth={TARGET: {0: depth.requires_grad_()}}, poses=poses)
+
+
+@pytest.mark.parametrize("part", ["depth", "motion"])
+def test_what_is_no_number_is_found_though_the_sampler_hides_it(part: str) -> None:
+    """Its derivative at such a coordinate would bring the process down."""
+    lone = Objective({"reprojection": Weighted(Reprojection(automask=False))})
+    with pytest.raises(NonFiniteLoss, match=f"the network's {part} is not finite"):
+        training_step(Astray(part), Explainer(), lone, plane_batch())

@@ -28,9 +28,9 @@ def _(desk: Desk) -> Words:
     return desk.predict()
 
 
-@mistake("a model of a later version", "format 2 is newer", "upgrade leadline")
+@mistake("a model of a later version", "format 3 is newer", "upgrade leadline")
 def _(desk: Desk) -> Words:
-    replace_text(desk.model / CONFIG, "format: 1", "format: 2")
+    replace_text(desk.model / CONFIG, "format: 2", "format: 3")
     return desk.predict()
 
 
