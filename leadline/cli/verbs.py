@@ -183,7 +183,7 @@ def _training_config(options: argparse.Namespace) -> Any:
     from leadline.data.sources.detect import source_config
     from leadline.training.overrides import backbone_weights, extractor, overfitting
     from leadline.training.recipe import read_recipe
-    from leadline.training.run_folder import recorded_start
+    from leadline.training.run_folder import recorded_extractor, recorded_start
 
     section: dict[str, Any] = {"source": source_config(options.data)}
     if options.hints is not None:
@@ -192,11 +192,15 @@ def _training_config(options: argparse.Namespace) -> Any:
     if options.init_from is not None:
         start = str(options.init_from.resolve())
     started = [] if start is None else [f"--run.init_from={start}"]
-    overrides = [*overfitting(options.overfit), *started, *options.overrides]
+    overrides = [
+        *(overfitting(options.overfit) + started + recorded_extractor(options.out)),
+        *options.overrides,
+    ]
     config = read_recipe(options.recipe, {"data": section}, overrides)
     own = extractor(config.model.predictor.as_dict(), options.extractor)
     if own:
-        overrides = [*own, *overrides]
+        # Last: an override may name the class of the extractor, which its arguments follow.
+        overrides = [*overrides, *own]
         config = read_recipe(options.recipe, {"data": section}, overrides)
     # Weights that are about to be replaced need not be fetched from anywhere.
     weights = options.weights or ("none" if config.run.init_from is not None else None)

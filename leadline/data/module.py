@@ -18,8 +18,8 @@ from leadline.data.crop_bottom import check_crop_bottom
 from leadline.data.dataset import DepthDataset, Extras
 from leadline.data.hint_maps import hints_description
 from leadline.data.rig import (
-    NETWORK_BASELINE,
     RigSummary,
+    check_network_baseline,
     knows_motion,
     metres_per_unit,
     rig_summary,
@@ -70,7 +70,8 @@ class DepthData(LightningDataModule):
         limit: train on so many frames only, the first ones: a check of recipe and installation.
         unit: metres per network unit; by default baseline / `network_baseline` with a stereo frame,
             1 without.
-        network_baseline: the baseline in network units, 0.1 where not said otherwise [monodepth2].
+        network_baseline: the baseline in network units, by default 0.1 [monodepth2]; of pairs, and
+            where there is no `unit`.
         seed: of order, augmentation and noise.
     """
 
@@ -100,7 +101,7 @@ class DepthData(LightningDataModule):
         cache: Path | None = None,
         limit: int | None = None,
         unit: float | None = None,
-        network_baseline: float = NETWORK_BASELINE,
+        network_baseline: float | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -128,9 +129,11 @@ class DepthData(LightningDataModule):
         self.crop_bottom = crop_bottom
         self.cache = cache
         self.limit = limit
-        baseline = self.rig_summary().baseline
-        default_unit = metres_per_unit(baseline, self.offsets, network_baseline)
-        self.unit = default_unit if unit is None else unit
+        check_network_baseline(network_baseline, self.offsets, unit)
+        if unit is None:
+            baseline = self.rig_summary().baseline
+            unit = metres_per_unit(baseline, self.offsets, network_baseline)
+        self.unit = unit
         self.seed = seed
         self._train: Selection | None = None
         self._val: Selection | None = None

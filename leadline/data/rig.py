@@ -38,20 +38,31 @@ def rig_summary(source: Source) -> RigSummary:
 
 
 def metres_per_unit(
-    baseline: float | None, offsets: Sequence[Offset], network_baseline: float
+    baseline: float | None, offsets: Sequence[Offset], network_baseline: float | None = None
 ) -> float:
-    """Of a pair that `offsets` ask for baseline / `network_baseline`, else 1.
+    """Of a pair that `offsets` ask for baseline / `network_baseline`, else 1."""
+    if baseline is None or all(offset.camera == 0 for offset in offsets):
+        return 1.0
+    return baseline / (network_baseline or NETWORK_BASELINE)
+
+
+def check_network_baseline(
+    network_baseline: float | None, offsets: Sequence[Offset], unit: float | None
+) -> None:
+    """Refuse one that is no length, or that nothing would look at.
 
     Raises:
-        ValueError: a baseline of no network units.
+        ValueError: says which.
     """
+    if network_baseline is None:
+        return
     if not network_baseline > 0:
         raise ValueError(
             f"network_baseline: expected more than 0 network units, got {network_baseline}"
         )
-    if baseline is None or all(offset.camera == 0 for offset in offsets):
-        return 1.0
-    return baseline / network_baseline
+    if unit is not None or all(offset.camera == 0 for offset in offsets):
+        why = "there is a unit" if unit is not None else "frames hold no other camera"
+        raise ValueError(f"network_baseline: expected none where {why}; leave it out")
 
 
 def knows_motion(source: Source, frames: Sequence[FrameId], offsets: Sequence[Offset]) -> bool:

@@ -19,11 +19,10 @@ from torch import nn
 
 from leadline.files import atomic_path
 from leadline.inference.backbone_files import with_kept_backbones, write_backbones
+from leadline.networks.trained_part import RUN_MODEL
 from leadline.synthesis.predict import FeatureLearning
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.yaml", "README.md"
-RUN_MODEL = "model"
-"""The model's folder within that of a run."""
 INITIAL = ("weights", "trained")
 """Arguments of networks that say what they start from."""
 FORMAT = 2
@@ -58,6 +57,18 @@ class ModelConfig:
     format: int = FORMAT
     metrics: Mapping[str, float] = field(default_factory=dict)
     """Of the last validation."""
+
+
+USE_OF_DEPTH = """```python
+from leadline.inference.predictor import DepthPredictor
+model = DepthPredictor.load("model")  # this folder
+depth = model("photograph.jpg")  # float32 array, h x w
+```
+"""
+USE_OF_FEATURES = """```
+leadline train featdepth_ms DATA --extractor model --out RUN  # this folder
+```
+"""
 
 
 def save_model(predictor: nn.Module, config: ModelConfig, folder: Path) -> None:
@@ -222,6 +233,7 @@ def _card(config: ModelConfig, predictor: nn.Module) -> str:
     seen = f", the upper {1 - config.crop_bottom:.0%} of pictures" if config.crop_bottom else ""
     figures = "\n".join(f"| {name} | {value:.4f} |" for name, value in config.metrics.items())
     table = f"\n| validation | |\n|---|---|\n{figures}\n" if figures else ""
+    usage = USE_OF_FEATURES if isinstance(predictor, FeatureLearning) else USE_OF_DEPTH
     return f"""# {config.recipe or "A Leadline model"}
 
 - Recipe: `{config.recipe}`, {config.steps} steps
@@ -235,9 +247,4 @@ def _card(config: ModelConfig, predictor: nn.Module) -> str:
 The validation figures are a quick look at training size; `leadline evaluate` scores by protocol.
 Weights keep the terms of the data that they were trained on.
 
-```python
-from leadline.inference.predictor import DepthPredictor
-model = DepthPredictor.load("model")  # this folder
-depth = model("photograph.jpg")  # float32 array, h x w
-```
-"""
+{usage}"""

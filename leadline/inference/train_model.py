@@ -6,10 +6,12 @@ from jsonargparse import Namespace
 from lightning.pytorch.utilities import rank_zero_only
 
 from leadline.inference.model_callback import ModelFolder
-from leadline.inference.model_folder import RUN_MODEL, load_weights
+from leadline.inference.model_folder import load_weights
+from leadline.networks.trained_part import RUN_MODEL
+from leadline.training.overrides import without_trained_parts
 from leadline.training.recipe import as_yaml, build
 from leadline.training.run import fit
-from leadline.training.run_folder import RESUME_POINT
+from leadline.training.run_folder import is_under_way
 
 
 def train_model(config: Namespace, recipe: str, run: Path) -> Path:
@@ -23,8 +25,11 @@ def train_model(config: Namespace, recipe: str, run: Path) -> Path:
             finite.
         FileNotFoundError: there are no weights to start from.
     """
-    batches, module, settings = build(config)
-    if settings.init_from is not None and not (run / RESUME_POINT).exists():
+    # What a run that is under way was begun from is in its resume point, and may be gone since.
+    starts = is_under_way(run)
+    comes = starts or config.run.init_from is not None
+    batches, module, settings = build(without_trained_parts(config) if comes else config)
+    if settings.init_from is not None and not starts:
         load_weights(module.predictor, Path(settings.init_from))
     # Of several processes one speaks.
     rank_zero_only(print)(module.objective)

@@ -182,7 +182,16 @@ class FrozenBackbone(_Frozen):
 
     def __init__(self, backbone: str, weights: Weights, level: int = 0) -> None:
         super().__init__()
-        self.backbone = Backbone(backbone, weights)
+        try:
+            self.backbone = Backbone(backbone, weights)
+        except FileNotFoundError as error:
+            # A learning network could begin at random, this one could not.
+            what = str(error).partition("; ")[0]
+            raise FileNotFoundError(
+                f"extractor: {what}; set model.predictor.init_args.extractor.init_args.weights to "
+                "a folder with model.safetensors, or compare the features of a trained "
+                "autoencoder (docs/methods/dfr.md)"
+            ) from None
         self.backbone.keep_finest(level + 1)
         self.level = level
         self.grid = self.backbone.grids[level]

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from leadline.training.overrides import EXTRACTOR
 from leadline.training.recipe import completed
 
 MAY_CHANGE = frozenset(
@@ -18,9 +19,13 @@ MAY_CHANGE = frozenset(
 """Settings that a resumed run may be given anew: they end it later, run it elsewhere or only watch
 it. Devices and batch size only together: as many images a batch as before."""
 PLACES = frozenset(
-    {"data.source.init_args.root", "data.hints", "data.train_split", "data.val_split"}
+    {
+        *("data.source.init_args.root", "data.hints", "data.train_split", "data.val_split"),
+        *(f"{EXTRACTOR}.trained", f"{EXTRACTOR}.backbone"),
+    }
 )
-"""Where the data stand: they may have been moved, or be spelt otherwise."""
+"""Where the data stand, and the trained network whose features are compared: they may have been
+moved, or be spelt otherwise. What the latter was is in the resume point."""
 
 
 @dataclass(frozen=True)

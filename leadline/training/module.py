@@ -16,7 +16,7 @@ from torch import nn
 
 from leadline.data.module import DepthData
 from leadline.files import atomic_path
-from leadline.losses.term import Objective, Weighted
+from leadline.losses.term import Need, Objective, Weighted
 from leadline.metrics import DepthMetrics, depth_metrics, mean_metrics
 from leadline.metrics.by_image import DepthMetricsByImage
 from leadline.offset import TARGET
@@ -105,6 +105,7 @@ class DepthTraining(pl.LightningModule):
             ways.check()
         supplied = supplied_by_data(self.data, ways) | supplied_by_predictor(self.predictor)
         self.objective.check(supplied)
+        check_calibrated(supplied, self.objective)
         if isinstance(self.predictor, DepthAndPose):
             self.predictor.check([o for o in self.data.offsets if o != TARGET])
         self._metric = self.is_metric()
@@ -160,6 +161,19 @@ class DepthTraining(pl.LightningModule):
             f"{stage}/loss", step.loss.detach(), prog_bar=True, batch_size=size, sync_dist=True
         )
         self.log_dict(values, batch_size=size, sync_dist=True)
+
+
+def check_calibrated(supplied: frozenset[Need], objective: Objective) -> None:
+    """Refuse a change of brightness that costs nothing: a gain below 1 makes wrong warps cheaper.
+
+    Raises:
+        ValueError: the predictor says one, and no term charges for it.
+    """
+    if "brightness" in supplied and "brightness" not in objective.needed():
+        raise ValueError(
+            "objective: expected a BrightnessPrior beside a predictor with `brightness:`, got "
+            "none: a picture made dim and even would fit every warp; add it, or leave both out"
+        )
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from jsonargparse import Namespace
+
+EXTRACTOR = "model.predictor.init_args.extractor.init_args"
+"""Where a predictor's configuration has the arguments of its extractor."""
 EXTRACTOR_BACKBONE = "extractor.backbone.json"
 """In a model folder, the architecture of its extractor's backbone."""
 OVERFIT_STEPS = 300
@@ -47,7 +51,7 @@ def extractor(predictor: Mapping[str, Any], folder: Path | None) -> list[str]:
     """
     if folder is None:
         return []
-    place = "model.predictor.init_args.extractor.init_args"
+    place = EXTRACTOR
     if f"{place}.trained" not in _keys_named("trained", predictor, "model.predictor"):
         raise ValueError(
             "--extractor: is for recipes that compare features of a trained autoencoder, as "
@@ -58,11 +62,22 @@ def extractor(predictor: Mapping[str, Any], folder: Path | None) -> list[str]:
     return [f"--{place}.trained={folder.resolve()}", *kept]
 
 
+def without_trained_parts(config: Namespace) -> Namespace:
+    """A copy whose extractor loads no trained network: its weights are about to come with the
+    others.
+    """
+    copy = config.clone()
+    if f"{EXTRACTOR}.trained" in copy:
+        copy[f"{EXTRACTOR}.trained"] = "none"
+    return copy
+
+
 def backbone_weights(predictor: Mapping[str, Any], weights: str) -> list[str]:
-    """Initial weights for every backbone of a recipe's predictor: hub, none, or a folder.
+    """Initial weights for every backbone of a recipe's predictor that learns: hub, none, or a
+    folder. What is frozen is no beginning: features of random weights would pass for learned ones.
 
     Raises:
-        ValueError: it has no backbone that takes weights.
+        ValueError: it has no backbone that takes weights and learns.
     """
     keys = list(_keys_named("weights", predictor, "model.predictor"))
     if not keys:
@@ -71,6 +86,8 @@ def backbone_weights(predictor: Mapping[str, Any], weights: str) -> list[str]:
 
 
 def _keys_named(name: str, values: Mapping[str, Any], path: str) -> Iterator[str]:
+    if name == "weights" and str(values.get("class_path", "")).endswith(".FrozenBackbone"):
+        return
     for key, value in values.items():
         if key == name:
             yield f"{path}.{key}"

@@ -120,13 +120,24 @@ def build(config: Namespace) -> tuple[DepthData, DepthTraining, RunSettings]:
     if config.seed < 0:
         raise ValueError(f"seed: expected 0 or more, got {config.seed}")
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    built = recipe_parser().instantiate(config)
+    try:
+        built = recipe_parser().instantiate(config)
+    except (ValueError, OSError, TypeError) as error:
+        raise _of_optional_part(error) from None
     return built.data, built.model, built.run
 
 
 def as_yaml(config: Namespace) -> str:
     """The complete configuration, as a recipe that gives the same run again."""
     return str(recipe_parser().dump(config, skip_unset=False))
+
+
+def _of_optional_part(error: Exception) -> Exception:
+    """What a part of a network that may be left out complains of, without the parser's words on
+    what else might have stood in its place; any other error as it is.
+    """
+    found = re.search(r"Errors:\s+- (.*?)\s+- Expected a <class 'NoneType'>", str(error), re.DOTALL)
+    return error if found is None else ValueError(" ".join(found[1].split()))
 
 
 def _nearest_key(message: str, parser: ArgumentParser) -> str:

@@ -5,7 +5,9 @@ from pathlib import Path
 import yaml
 
 from leadline.files import atomic_path
+from leadline.networks.trained_part import RUN_MODEL
 from leadline.training.changes import Change, changes
+from leadline.training.overrides import EXTRACTOR, EXTRACTOR_BACKBONE
 from leadline.training.resume import Done
 
 CONFIG = "config.yaml"
@@ -42,7 +44,7 @@ def begin_run(
     """
     path = run / CONFIG
     told: list[str] = []
-    if path.exists() and (run / RESUME_POINT).exists():
+    if is_under_way(run):
         done = done or Done()
         changed = changes(path.read_text(), config)
         _refuse_other_settings(run, changed, done)
@@ -56,13 +58,33 @@ def begin_run(
     return told
 
 
+def is_under_way(run: Path) -> bool:
+    """Whether a folder has a run that can be gone on with."""
+    return (run / CONFIG).exists() and (run / RESUME_POINT).exists()
+
+
 def recorded_start(run: Path) -> str | None:
     """The model folder whose weights the run that is under way in a folder started from."""
-    path = run / CONFIG
-    if not (path.exists() and (run / RESUME_POINT).exists()):
+    if not is_under_way(run):
         return None
-    start = (yaml.safe_load(path.read_text()).get("run") or {}).get("init_from")
+    start = (yaml.safe_load((run / CONFIG).read_text()).get("run") or {}).get("init_from")
     return None if start is None else str(start)
+
+
+def recorded_extractor(run: Path) -> list[str]:
+    """The settings by which the run that is under way in a folder names its trained extractor."""
+    if not is_under_way(run):
+        return []
+    values = yaml.safe_load((run / CONFIG).read_text())
+    for key in EXTRACTOR.split("."):
+        values = values.get(key) if isinstance(values, dict) else None
+    if not isinstance(values, dict) or "trained" not in values:
+        return []
+    backbone = values["backbone"]
+    kept = run / RUN_MODEL / EXTRACTOR_BACKBONE
+    if Path(backbone).is_absolute() and not Path(backbone).exists() and kept.is_file():
+        backbone = kept
+    return [f"--{EXTRACTOR}.trained={values['trained']}", f"--{EXTRACTOR}.backbone={backbone}"]
 
 
 def _refuse_other_settings(run: Path, changed: list[Change], done: Done) -> None:
