@@ -171,3 +171,17 @@ def test_the_resnet_pose_of_packnet_is_shown_the_target_first(tiny: Callable[[st
         torch.testing.assert_close(pose[:, :3, 3], motion[:, 3:])
         angles = Rotation.from_euler("XYZ", motion[:, :3].numpy()).as_matrix()
         torch.testing.assert_close(pose[:, :3, :3], torch.from_numpy(angles).float())
+
+
+def test_pictures_are_brought_to_the_size_that_is_wanted(tiny: Callable[[str], str]) -> None:
+    network = SeparateResNetPose(tiny("resnet"), "none", size=(64, 96)).eval()
+    plain = SeparateResNetPose(tiny("resnet"), "none").eval()
+    plain.load_state_dict(network.state_dict())
+    first, second = pair(size=(128, 192))
+    small = [
+        functional.interpolate(x, (64, 96), mode="bilinear", antialias=True)
+        for x in (first, second)
+    ]
+    torch.testing.assert_close(network(first, second), plain(*small))
+    assert not torch.allclose(network(first, second), plain(first, second))
+    torch.testing.assert_close(network(*small), plain(*small))

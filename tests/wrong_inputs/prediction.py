@@ -1,5 +1,7 @@
 """Mistakes with models and photographs to predict."""
 
+import shutil
+
 from commands import Words
 from data.tiny_trees import write_giant
 from small_models import linked_copy, replace_text
@@ -91,3 +93,36 @@ def _(desk: Desk) -> Words:
 @mistake("colours from far to near", "expected metres with 0 < near < far")
 def _(desk: Desk) -> Words:
     return desk.predict("--range", 80, 2)
+
+
+@mistake("refinement of loose photographs", "expected a camera.yaml beside the images")
+def _(desk: Desk) -> Words:
+    (desk.rig() / "camera.yaml").unlink()
+    return ("refine", desk.model, desk.root / "rig", "--out", desk.root / "depth")
+
+
+@mistake(
+    "refinement by pairs of what has none",
+    "with a neighbour that the recipe looks at (stereo), found none",
+)
+def _(desk: Desk) -> Words:
+    shutil.rmtree(desk.rig() / "right")
+    return ("refine", desk.model, desk.root / "rig", "--out", desk.root / "depth")
+
+
+@mistake("refinement of a single photograph", "--refine: expected one folder with a sequence")
+def _(desk: Desk) -> Words:
+    photograph = desk.rig() / "left" / "000000.png"
+    return ("predict", desk.model, photograph, "--refine", 3, "--out", desk.root / "depth")
+
+
+@mistake("refinement at a rate that is none", "learning rate: expected a number above 0")
+def _(desk: Desk) -> Words:
+    words = ("refine", desk.model, desk.rig(), "--out", desk.root / "depth")
+    return (*words, "--learning-rate", "inf")
+
+
+@mistake("hints to refine by that are not there", "nowhere: expected a folder of hints, found none")
+def _(desk: Desk) -> Words:
+    words = ("refine", desk.model, desk.rig(), "--out", desk.root / "depth")
+    return (*words, "--hints", desk.root / "nowhere")

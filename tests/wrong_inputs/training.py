@@ -129,3 +129,22 @@ def _(desk: Desk) -> Words:
 def _(desk: Desk) -> Words:
     (desk.root / "notes.txt").write_text("mine")
     return desk.train(out=desk.root / "notes.txt" / "run")
+
+
+@mistake("features of no autoencoder", "extractor: expected a trained autoencoder, got none")
+def _(desk: Desk) -> Words:
+    return ("train", "featdepth_ms", desk.rig(), "--out", desk.root / "run", "--weights", "none")
+
+
+@mistake("a depth network in the place of an autoencoder", "expected an extractor that is a")
+def _(desk: Desk) -> Words:
+    words = ("train", "featdepth_ms", desk.rig(), "--out", desk.root / "run", "--weights", "none")
+    return (*words, "--extractor", desk.model)
+
+
+@mistake("bundle adjustment without true motion", "objective.", "the data set knows no motion")
+def _(desk: Desk) -> Words:
+    small = (s for s in desk.settings() if ".depth." not in str(s))
+    words = ("train", "banet", desk.rig(), "--out", desk.root / "run", "--weights", "none")
+    backbone = f"--model.predictor.init_args.backbone={desk.backbone}"
+    return (*words, *small, backbone, "--data.train_depth=false")
