@@ -101,6 +101,25 @@ def test_one_step_reaches_every_parameter(name: str) -> None:
     assert module.configure_optimizers()
 
 
+@pytest.mark.parametrize(
+    "name", ["featdepth_joint", "featdepth_ms", "dfr_ms", "monodepth2_m_brightness", "banet"]
+)
+def test_half_precision_of_networks_does_not_reach_losses(name: str) -> None:
+    torch.manual_seed(0)
+    module = built(name)
+    recipe = yaml.safe_load(recipe_text(name))
+    batch = batch_for(recipe["data"], "true_poses" in module.objective.needed())
+    losses = []
+    for half in (False, True):
+        torch.manual_seed(1)
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            step = training_step(module.predictor, module.explainer, module.objective, batch)
+        step.loss.backward()
+        losses.append(step.loss.item())
+        assert all(p.grad is None or p.grad.isfinite().all() for p in module.predictor.parameters())
+    assert losses[1] == pytest.approx(losses[0], rel=0.2)
+
+
 @pytest.mark.parametrize("name", recipe_names())
 def test_a_recipe_says_what_it_is_and_where_it_departs(name: str) -> None:
     head = [line for line in recipe_text(name).splitlines() if line.startswith("#")]
