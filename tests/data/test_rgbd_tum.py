@@ -14,6 +14,7 @@ from leadline.data.sources.base import FrameId
 from leadline.data.sources.detect import open_source
 from leadline.data.sources.rgbd import RgbdSequences
 from leadline.data.sources.rgbd_tum import FARTHEST_APART, nearest_in_time
+from leadline.offset import Offset
 
 
 def test_a_tum_sequence_is_put_together_by_time(tmp_path: Path) -> None:
@@ -37,6 +38,21 @@ def test_a_tum_sequence_is_put_together_by_time(tmp_path: Path) -> None:
     )
     assert source.distance(first, second) == pytest.approx(0.05, abs=1e-7)
     assert source.remarks() == ()
+
+
+def test_frames_beside_a_pause_are_no_neighbours(tmp_path: Path) -> None:
+    write_camera_file(write_tum(tmp_path), baseline=None)
+    pictures = tmp_path / "rgb.txt"
+    lines = [line for line in pictures.read_text().splitlines() if not line.startswith("#")]
+    later = [
+        f"{float(line.split()[0]) + (5.0 if k > 1 else 0.0):.6f} {line.split()[1]}"
+        for k, line in enumerate(lines)
+    ]
+    pictures.write_text("\n".join(later) + "\n")
+    source = RgbdSequences(tmp_path)
+    found = [source.neighbour(frame, Offset(1)) is not None for frame in source.frames]
+    assert found == [True, False, True, False]
+    assert source.neighbour(source.frames[1], Offset()) == source.frames[1]
 
 
 def test_tum_poses_are_the_colour_cameras(tmp_path: Path) -> None:

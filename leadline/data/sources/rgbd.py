@@ -19,6 +19,8 @@ from leadline.data.sources.rgbd_tum import TUM_LIST
 from leadline.data.velodyne import camera_depth
 from leadline.offset import Offset
 
+LONGEST_PAUSE = 3.0
+"""Between neighbours, by the usual time between them: more is a gap in the recording."""
 _REGISTERED_WORDS = "depth images"
 _BROUGHT_WORDS = "depth images, brought to the colour camera"
 
@@ -70,12 +72,25 @@ class RgbdSequences(Source):
         self._damaged: list[str] = []
         self._cameras = self._read_cameras(CameraFiles(self.root, depth_to_colour))
         self._posed: dict[str, Poses] = {}
+        self._usual_seconds = {
+            name: float(np.median(np.diff(list(each.times.values())))) if len(each.times) > 1 else 0
+            for name, each in self._content.items()
+        }
         super().__init__(
             FrameId(name, number)
             for name, content in self._content.items()
             for number in content.images
             if every == 1 or (number - min(content.images)) % self.frame_step == 0
         )
+
+    def neighbour(self, frame: FrameId, offset: Offset) -> FrameId | None:
+        found = super().neighbour(frame, offset)
+        if found is None or offset.time == 0:
+            return found
+        usual = self._usual_seconds[frame.sequence] * abs(offset.time) * self.frame_step
+        # A list of times goes on after a pause as if there had been none.
+        is_pause = usual > 0 and abs(self.seconds(frame, found)) > LONGEST_PAUSE * usual
+        return None if is_pause else found
 
     def image_path(self, frame: FrameId) -> Path:
         return self._content[frame.sequence].images[frame.index]
