@@ -90,6 +90,9 @@ def _add_synthetic(subparsers: Any) -> None:
         "--plain", action="store_true", help="walls, roofs and roads nearly without texture"
     )
     parser.add_argument(
+        "--one-rig", action="store_true", help="the same car in all drives, not one for each date"
+    )
+    parser.add_argument(
         "--exposure-drift",
         type=float,
         metavar="SHARE",

@@ -36,6 +36,7 @@ def synthetic(options: argparse.Namespace) -> None:
         seed=options.seed,
         plain=options.plain,
         exposure_drift=options.exposure_drift,
+        one_rig=options.one_rig,
     )
     with progress("frames") as advance:
         print(generate(options.out, settings, progress=advance))

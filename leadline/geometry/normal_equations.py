@@ -24,8 +24,9 @@ class NormalEquations(NamedTuple):
 
     matrix: Float[Tensor, "b k k"]
     right: Float[Tensor, "b k"]
-    damped: Float[Tensor, "b k"]
-    """What damping multiplies: the diagonal of the matrix and, for weights, a little more."""
+    aside: Float[Tensor, "b _"]
+    """Of each weight, a share of what its diagonal would be, were range seen from the side."""
+    sources: int
 
 
 def normal_equations(
@@ -52,9 +53,8 @@ def normal_equations(
     twists = torch.einsum("bikp,bilp->bkl", by_twist, twisted)
     matrix = _side_by_side(twists, sources)
     right = _of_samples(torch.einsum("bikp,bip->bk", by_twist, pull), sources).flatten(1)
-    diagonal = matrix.diagonal(dim1=-2, dim2=-1)
     if basis is None:
-        return NormalEquations(matrix, right, diagonal)
+        return NormalEquations(matrix, right, right[:, :0], sources)
     both = torch.einsum("bikp,bip->bkp", twisted, by_range)
     coupling = _of_samples(both, sources).flatten(1, 2) @ basis.mT
     stretched = _of_samples(torch.einsum("bip,bijp,bjp->bp", by_range, metric, by_range), sources)
@@ -64,11 +64,11 @@ def normal_equations(
     aside = torch.einsum("bikp,bikp->bp", by_twist[:, :, 3:], twisted[:, :, 3:])
     least = torch.einsum("bkp,bp->bk", basis.square(), _of_samples(aside, sources).sum(1))
     upper, lower = torch.cat([matrix, coupling], 2), torch.cat([coupling.mT, weights], 2)
-    held = weights.diagonal(dim1=-2, dim2=-1) + LEAST_PARALLAX * least
     return NormalEquations(
         torch.cat([upper, lower], dim=1),
         torch.cat([right, torch.einsum("bkp,bp->bk", basis, stretch)], dim=1),
-        torch.cat([diagonal, held], dim=1),
+        LEAST_PARALLAX * least,
+        sources,
     )
 
 
@@ -84,20 +84,58 @@ def _side_by_side(blocks: Float[Tensor, "_ 6 6"], sources: int) -> Float[Tensor,
     return whole.reshape(-1, sources * TWIST, sources * TWIST)
 
 
-def damped_step(equations: NormalEquations, damping: Float[Tensor, "b"]) -> Float[Tensor, "b k"]:
-    """The step of Levenberg and Marquardt: (J^T J + damping * diag(diag(J^T J) + 1e-5)) x = -J^T r.
+def damped_step(
+    equations: NormalEquations, damping: Float[Tensor, "b"], of_weights: float = 1.0
+) -> Float[Tensor, "b k"]:
+    """The step of Levenberg and Marquardt: (J^T J + damping * diag(diag(J^T J) + 1e-5)) x = -J^T r,
+    where turns no longer pull at movements; weights are damped `of_weights` times as much.
 
     `damping` > 0. Where nothing is known of an unknown, it stays: without a valid point the step is
-    0. Solved in double precision where the device has it, and scaled to a diagonal of ones: then
-    the least eigenvalue is damping / (1 + damping) or more, whatever the units of the unknowns.
+    0. Solved in double precision where the device has it, and scaled to a diagonal of ones.
     Nobody asks the device whether it succeeded, for it would have to wait: of numbers that are not
     finite comes a step that is not.
+
+    Departure: [ba-net] takes the diagonal of J^T J as it is. Turning the camera and moving it aside
+    change a picture nearly alike; what tells them apart is a direction across both, of which the
+    diagonal knows nothing, so that damping of the order of 1 stops it altogether: features that
+    agree but for noise then give back the movement and never the turn. Here the diagonal is taken
+    after the coupling of each turn with its movement has been eliminated. Where steps end is the
+    same.
     """
-    matrix, right, multiplied = equations
-    exact = torch.float32 if matrix.device.type == "mps" else torch.float64
-    added = damping[:, None] * (multiplied + LEAST_DIAGONAL)
-    scale = torch.rsqrt(matrix.diagonal(dim1=-2, dim2=-1) + added).to(exact)
-    damped = matrix.to(exact) + torch.diag_embed(added.to(exact))
-    scaled = scale[:, :, None] * damped * scale[:, None]
-    step: Tensor = scale * torch.linalg.solve_ex(scaled, scale * right.to(exact)).result
-    return step.to(right.dtype)
+    exact = torch.float32 if equations.matrix.device.type == "mps" else torch.float64
+    apart = _decoupling(equations, exact)
+    matrix = apart.mT @ equations.matrix.to(exact) @ apart
+    right = apart.mT @ equations.right.to(exact)[..., None]
+    diagonal = matrix.diagonal(dim1=-2, dim2=-1)
+    twists = TWIST * equations.sources
+    held = torch.cat(
+        [diagonal[:, :twists], of_weights * (diagonal[:, twists:] + equations.aside.to(exact))],
+        dim=1,
+    )
+    added = damping.to(exact)[:, None] * (held + LEAST_DIAGONAL)
+    scale = torch.rsqrt(diagonal + added)
+    scaled = scale[:, :, None] * (matrix + torch.diag_embed(added)) * scale[:, None]
+    solution = torch.linalg.solve_ex(scaled, scale[..., None] * right).result
+    step: Tensor = (apart @ (scale[..., None] * solution))[..., 0]
+    return step.to(equations.right.dtype)
+
+
+def _decoupling(equations: NormalEquations, exact: torch.dtype) -> Float[Tensor, "b k k"]:
+    """x = A y with v = v' - M_vv^-1 M_vr r for the twist (r, v) of each source, and weights as they
+    are.
+    """
+    count = equations.matrix.shape[-1]
+    result = torch.eye(count, dtype=exact, device=equations.matrix.device)
+    result = result.repeat(len(equations.matrix), 1, 1)
+    half = TWIST // 2
+    still = torch.eye(half, dtype=exact, device=result.device)
+    for source in range(equations.sources):
+        turn = slice(TWIST * source, TWIST * source + half)
+        move = slice(TWIST * source + half, TWIST * (source + 1))
+        moves = equations.matrix[:, move, move].to(exact)
+        # As much as its own damping would hold what nothing is known of.
+        least = LEAST_DIAGONAL * (1 + moves.diagonal(dim1=-2, dim2=-1).mean(-1))
+        coupled = equations.matrix[:, move, turn].to(exact)
+        pulled = torch.linalg.solve_ex(moves + least[:, None, None] * still, coupled).result
+        result[:, move, turn] = -pulled
+    return result

@@ -45,7 +45,7 @@ class BANet(nn.Module):
         iterations: steps at each of the three levels.
         joint_levels: the finest levels at which depth is adjusted too, by default all; 0 leaves the
             first depth as it is.
-        joint_damping: factor on the damping of such steps, see `BundleAdjustment`.
+        joint_damping: how much more than motions depth is damped, see `BundleAdjustment`.
         minimum_depth: least depth, in network units.
         maximum_depth: greatest depth, in network units.
         initial_depth: what the network sees, about, before it has learnt anything, in network

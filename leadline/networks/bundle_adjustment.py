@@ -101,7 +101,7 @@ class BundleAdjustment(nn.Module):
         levels: how many levels the pyramid has.
         iterations: steps at each level.
         joint_levels: the finest levels, at which depth is adjusted too; by default all.
-        joint_damping: factor on the damping of such steps.
+        joint_damping: how much more than motions depth is damped.
 
     Raises:
         ValueError: no steps are to be made, or more levels adjust depth than there are.
@@ -167,10 +167,8 @@ class BundleAdjustment(nn.Module):
             points.available,
         )
         strength = damping(mean_absolute(residual, sources))
-        if joint:
-            strength = self.joint_damping * strength
         equations = normal_equations(residual, sources, points.basis if joint else None)
-        step = damped_step(equations, strength)
+        step = damped_step(equations, strength, self.joint_damping)
         twists = step[:, : TWIST * sources].reshape(-1, TWIST)
         moved = compose_poses(poses.flatten(0, 1), twist_to_pose(twists)).view_as(poses)
         return Adjusted(moved, weights + step[:, TWIST * sources :] if joint else weights)

@@ -22,9 +22,12 @@ class FeaturePyramid(nn.Module):
     Each map of the backbone goes through a 1x1 convolution and is added to the sum of the coarser
     ones, enlarged; a 3x3 convolution makes the features from the sum.
 
-    Departure: enlarged bilinearly, between true centres, and not by repeating pixels: only then do
-    features move with the picture where it moves by less than a pixel of the coarse map. The
-    paper's backbone is DRN-54; this takes any.
+    Features are divided by the root of their number, so that the length of a difference between
+    two, by which bundle adjustment is damped, does not grow with it.
+
+    Departure: that; and enlarged bilinearly, between true centres, and not by repeating pixels:
+    only then do features move with the picture where it moves by less than a pixel of the coarse
+    map. The paper's backbone is DRN-54; this takes any.
 
     Args:
         grids: of the backbone's maps, fine to coarse.
@@ -58,6 +61,7 @@ class FeaturePyramid(nn.Module):
         self.smooth = nn.ModuleDict(
             {str(grid.stride): nn.Conv2d(width, width, 3, padding=1) for grid in self.grids}
         )
+        self._scale = width**-0.5
         # As the maps of a backbone are laid out, see there.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -74,5 +78,5 @@ class FeaturePyramid(nn.Module):
             total = own if total is None else own + coarser.resampled(total, grid, size)
             coarser = grid
             if grid in self.grids:
-                features.append(self.smooth[str(grid.stride)](total))
+                features.append(self.smooth[str(grid.stride)](total) * self._scale)
         return features[::-1]

@@ -1,7 +1,11 @@
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from leadline.data.synthetic import Role, WorldSettings
+from leadline.data.synthetic.generate import generate
 from leadline.data.synthetic.seeds import Purpose, stream
 from leadline.data.synthetic.settings import SILENT_SETTINGS
 from leadline.data.synthetic.trajectory import Halt
@@ -97,3 +101,21 @@ def test_streams_differ_by_seed_purpose_and_counter() -> None:
         stream(1, Purpose.ROAD, 2, 0).random(),
     ]
     assert len(set(draws)) == len(draws)
+
+
+def test_one_rig_for_all_dates(tmp_path: Path) -> None:
+    """The roads stay what they are; only the cars become one."""
+    assert [WorldSettings(drives=5).rig_of(k) for k in range(5)] == [0, 0, 1, 1, 2]
+    same = WorldSettings(drives=3, frames=2, size=(64, 24), one_rig=True, velodyne=False)
+    assert [same.rig_of(k) for k in range(3)] == [0, 0, 0]
+    assert same.as_json()["one_rig"] is True
+    assert "one_rig" not in WorldSettings().as_json()
+    other = replace(same, one_rig=False)
+    for settings, alike in ((same, True), (other, False)):
+        root = tmp_path / str(alike)
+        generate(root, settings, workers=1)
+        cameras = [path.read_text() for path in sorted(root.rglob("calib_cam_to_cam.txt"))]
+        assert (cameras[0] == cameras[1]) == alike
+    # The first date's car is the same in both worlds, and so are its pictures.
+    image = next((tmp_path / "True").rglob("image_02/data/*.png")).relative_to(tmp_path / "True")
+    assert (tmp_path / "True" / image).read_bytes() == (tmp_path / "False" / image).read_bytes()

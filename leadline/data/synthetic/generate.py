@@ -85,7 +85,7 @@ def generate(
     _claim(folder, settings)
     remove_leftovers(_folders(folder, settings))
     for plan in settings.plans()[::DRIVES_PER_DATE]:
-        date = stream(settings.seed, Purpose.RIG, plan.index // DRIVES_PER_DATE)
+        date = stream(settings.seed, Purpose.RIG, settings.rig_of(plan.index))
         write_calibration(folder / plan.date, make_rig(settings, date), plan.date)
     write_splits(folder, settings)
 

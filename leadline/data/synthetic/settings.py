@@ -28,6 +28,7 @@ SILENT_SETTINGS: dict[str, Any] = {
     "standing_frames": 0,
     "plain": False,
     "exposure_drift": None,
+    "one_rig": False,
 }
 """Later settings and the values at which a world's description does not name them: worlds that are
 older than these settings are still themselves."""
@@ -86,6 +87,8 @@ class WorldSettings:
     `plain` leaves walls, roofs, roads and pavements nearly without texture; edges, markings, shade
     and everything else stay. `exposure_drift` makes the exposure of both cameras hunt by up to that
     share, up and down within one to two seconds, in place of the slow drift of 6 %.
+    `one_rig` sends the same car through all drives, as a data set of one vehicle has it; else the
+    cameras sit and look a little differently on each date.
 
     Raises:
         ValueError: a setting is impossible; the message names it, its value and its range.
@@ -104,6 +107,7 @@ class WorldSettings:
     standing_frames: int = 0
     plain: bool = False
     exposure_drift: float | None = None
+    one_rig: bool = False
 
     def __post_init__(self) -> None:
         if not 2 <= self.drives <= MOST_DRIVES:
@@ -157,6 +161,10 @@ class WorldSettings:
                 f"exposure_drift: expected none of a perfect sensor, got {drift:g}; leave out one "
                 "of perfect_sensor and exposure_drift"
             )
+
+    def rig_of(self, drive: int) -> int:
+        """Which rig a drive is taken with, counted from 0."""
+        return 0 if self.one_rig else drive // DRIVES_PER_DATE
 
     def plans(self) -> tuple[DrivePlan, ...]:
         """The drives in order. The last is held out for the test; with five or more drives the
