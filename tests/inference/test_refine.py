@@ -1,6 +1,5 @@
 """Refinement: the loss falls or nothing changes, and the model is afterwards what it was."""
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from commands import leadline
 from small_models import (
     PAIRS,
     files_below,
@@ -22,8 +20,6 @@ from worlds import hints_of, write_stereo_folder
 
 from leadline.data.sources.base import FrameId
 from leadline.data.sources.folder import ImageFolder
-from leadline.data.synthetic.generate import generate
-from leadline.data.synthetic.settings import WorldSettings
 from leadline.inference.frames import FrameReader, frame_reader
 from leadline.inference.model_folder import CONFIG
 from leadline.inference.predictor import DepthPredictor
@@ -276,28 +272,6 @@ def test_a_rate_that_breaks_the_network_is_survived(small: Path, world: Path) ->
         np.testing.assert_array_equal(depths[name], depth)
 
 
-def test_one_hint_too_few_costs_a_term_of_one_frame(world: Path, tmp_path: Path) -> None:
-    training = dict(PAIRS) | {
-        "objective": {
-            "hint": {"term": {"class_path": "leadline.losses.proxy.ProxySupervision"}},
-            "picture": {"term": {"class_path": "leadline.losses.reprojection.Reprojection"}},
-        }
-    }
-    backbone = str(write_tiny_backbone(tmp_path / "tiny"))
-    model = write_model(tmp_path / "model", backbone, training=training)
-    hints = tmp_path / "hints"
-    shutil.copytree(hints_of(world), hints)
-    next(hints.rglob("*.png")).unlink()
-    words = ("refine", model, world, "--iterations", 1, "--outputs", "npy")
-    answer = leadline(*words, "--hints", hints, "--out", tmp_path / "out")
-    assert answer.code == 0, answer.err
-    assert "6 predicted, 0 kept, 0 failed" in answer.out
-    other = leadline(*words, "--out", tmp_path / "out")
-    assert "give another folder for --out" in other.complaint
-    missing = leadline(*words, "--hints", tmp_path / "nowhere", "--out", tmp_path / "none")
-    assert "nowhere: expected a folder of hints" in missing.complaint
-
-
 def test_it_is_said_where_nothing_tells_metres(tmp_path: Path) -> None:
     world = write_stereo_folder(tmp_path / "world", count=3)
     for path in (world / "right").iterdir():
@@ -328,39 +302,6 @@ def test_impossible_settings(settings: Mapping[str, Any], message: str) -> None:
         RefineSettings(**settings)
 
 
-def test_commands_write_the_same_and_go_on(small: Path, world: Path, tmp_path: Path) -> None:
-    out = tmp_path / "refined"
-    words = ("refine", small, world, "--iterations", 3, "--outputs", "npy", "--out", out)
-    first = leadline(*words, "--learning-rate", "3e-3")
-    assert first.code == 0, first.err
-    assert "6 predicted, 0 kept, 0 failed" in first.out
-    assert "s a frame" in first.out
-    assert "metric: metres" in first.out
-    rows = (out / "refinement.csv").read_text().splitlines()
-    assert rows[0] == "frame,before,after"
-    assert len(rows) == 7
-    files = files_below(out)
-    gone = out / "npy" / "left" / "000001.npy"
-    gone.unlink()
-    again = leadline(*words, "--learning-rate", "3e-3")
-    assert "1 predicted, 5 kept" in again.out
-    assert files_below(out)["npy/left/000001.npy"] == files["npy/left/000001.npy"]
-    assert len((out / "refinement.csv").read_text().splitlines()) == 7
-    other = leadline(*words, "--learning-rate", "1e-3")
-    assert other.code == 2
-    assert "refined 3 iterations per sample at 0.003 instead of" in other.complaint
-
-
-def test_predict_refines_a_folder(small: Path, world: Path, tmp_path: Path) -> None:
-    words = ("predict", small, world, "--outputs", "npy", "--refine", 2, "--out", tmp_path / "a")
-    answer = leadline(*words)
-    assert answer.code == 0, answer.err
-    assert sorted(files_below(tmp_path / "a"))[0] == "npy/left/000000.npy"
-    photograph = world / "left" / "000000.png"
-    single = leadline("predict", small, photograph, "--refine", 2, "--out", tmp_path / "b")
-    assert "--refine: expected one folder" in single.complaint
-
-
 def test_hints_are_looked_at_where_the_recipe_does(world: Path, tmp_path: Path) -> None:
     training = dict(PAIRS) | {
         "objective": {
@@ -375,32 +316,3 @@ def test_hints_are_looked_at_where_the_recipe_does(world: Path, tmp_path: Path) 
     with_hints, source = refinement_of(model, world, FAST, hints_of(world))
     assert not with_hints.summary.left_out
     assert list(with_hints.predicted(source.frames[:1], {}))
-
-
-def test_a_model_that_does_not_say_how_it_was_trained(world: Path, tmp_path: Path) -> None:
-    model = write_model(tmp_path / "model", training={})
-    answer = leadline("refine", model, world, "--out", tmp_path / "out")
-    assert answer.code == 2
-    assert "expected the objective that the model was trained under" in answer.complaint
-    assert not (tmp_path / "out").exists()
-
-
-def test_an_evaluation_of_what_was_refined(tmp_path: Path) -> None:
-    world = tmp_path / "world"
-    generate(world, WorldSettings(drives=2, frames=2, size=(96, 64), seed=3, velodyne=False))
-    model = write_model(tmp_path / "model", str(write_tiny_backbone(tmp_path / "tiny")))
-    words = ("evaluate", model, world, "--protocol", "dense")
-    words += ("--split", world / "splits" / "test.txt")
-    plain = leadline(*words, "--out", tmp_path / "plain")
-    refined = leadline(*words, "--refine", 2, "--out", tmp_path / "refined")
-    assert plain.code == refined.code == 0, refined.err
-    assert "s a frame" in refined.out
-    assert (
-        "refined by 2 iterations per sample" in (tmp_path / "refined" / "report.html").read_text()
-    )
-    mixed = leadline(*words, "--refine", 2, "--out", tmp_path / "plain")
-    assert "give another folder for --out" in mixed.complaint
-    alone = leadline(*words, "--hints", world, "--out", tmp_path / "hints")
-    assert "--hints: expected --refine N beside it" in alone.complaint
-    sequence = ("--refine", 1, "--refine-per", "sequence", "--out", tmp_path / "sequence")
-    assert leadline(*words, *sequence).code == 0
