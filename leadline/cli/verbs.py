@@ -198,6 +198,11 @@ def _training_config(options: argparse.Namespace) -> Any:
         *options.overrides,
     ]
     config = read_recipe(options.recipe, {"data": section}, overrides)
+    if options.extractor is not None and options.init_from is not None:
+        raise ValueError(
+            "--extractor: expected none beside --init-from, whose model brings its own features; "
+            "leave one out"
+        )
     own = extractor(config.model.predictor.as_dict(), options.extractor)
     if own:
         # Last: an override may name the class of the extractor, which its arguments follow.

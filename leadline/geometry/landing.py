@@ -6,6 +6,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+NEAREST_RANGE = 1e-4
+"""Points nearer than that are none: where depth is missing, reading it between pixels may leave a
+trace of a neighbour, which would be seen at the epipole and outweigh all others."""
 NEAREST_SHARE = 1e-3
 """A point counts as in front of the source from this share of its range on: a nearer one would be
 in the picture only of a camera that stands on it, and moves there without bounds."""
@@ -41,7 +44,7 @@ def land(
     rotation, translation = target_to_source[:, :3].split([3, 1], dim=-1)
     directions = rotation @ rays
     points = directions * ranges[:, None] + translation
-    in_front = (ranges > 0) & (points[:, 2] > NEAREST_SHARE * ranges)
+    in_front = (ranges > NEAREST_RANGE) & (points[:, 2] > NEAREST_SHARE * ranges)
     # Something harmless stands in for the others: no mask mends an infinite derivative.
     on_axis = points.new_zeros(3, 1)
     on_axis[2] = 1

@@ -83,3 +83,15 @@ def test_points_behind_or_at_the_source_are_told_apart_and_finite() -> None:
     assert total.isfinite()
     assert ranges.grad is not None
     assert ranges.grad.isfinite().all()
+
+
+def test_a_trace_of_depth_is_no_point() -> None:
+    """Between a hole and a pixel that is measured, read a hair beside the hole."""
+    pose = torch.eye(4)[None].clone()
+    pose[0, 2, 3] = 0.1
+    rays = torch.nn.functional.normalize(
+        torch.tensor([[[0.1, 0.2], [0.0, 0.1], [1.0, 1.0]]]), dim=1
+    )
+    camera = torch.tensor([[[50.0, 0, 20], [0, 50, 10], [0, 0, 1]]])
+    found = land(torch.tensor([[1e-6, 2.0]]), rays, pose, camera)
+    assert found.in_front.tolist() == [[False, True]]
