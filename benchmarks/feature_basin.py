@@ -2,9 +2,11 @@
 
 The claim of [featdepth]: where there is no texture, the loss of learned features still has its
 minimum at the truth, and slopes towards it from afar. Along the epipolar line of rectified pairs
-every disparity from 0 on is tried in steps of a quarter of a pixel, and from beside the truth
-steps go downhill until there is no lower neighbour. Pixels are textureless or textured by the
-spread of brightness about them; the rest is left out, as is what the other image does not show.
+every disparity from 0 on is tried in steps of a quarter of a pixel; all curves are averaged over a
+pixel alike, and from beside the truth steps go downhill until there is no lower neighbour. Pixels
+are textureless or textured by the spread of brightness about them; the rest is left out, and so are
+pixels within 8 px of the border of the other image, and, where truth is dense, those that are
+hidden there. Controls: colours at half the size, where features are compared too, and noise.
 
 Three kinds of features: the autoencoder of `featdepth_autoencoder` (ResNet-18, from scratch), the
 same learnt by reconstruction alone, and the same with random weights. In the synthetic world
@@ -36,6 +38,7 @@ from landscape import (
     contrast,
     descents,
     feature_volume,
+    half_size_volume,
     photometric_volume,
 )
 from small_world import prepare, run_options
@@ -47,6 +50,7 @@ from leadline.data.sources.base import FrameId, Source
 from leadline.data.sources.detect import open_source, source_config
 from leadline.data.sparse import scatter_depth
 from leadline.data.splits import read_split
+from leadline.evaluation.regions import occluded_in_right
 from leadline.files import atomic_path
 from leadline.geometry.camera import resize_intrinsics
 from leadline.inference.train_model import train_model
@@ -63,10 +67,13 @@ MOST_DISPARITY = 48.0
 KINDS = {"learned": (), "reconstruction alone": ("discriminative", "convergent")}
 """Features by what they are learnt from: terms that are switched off."""
 RANDOM, PHOTOMETRIC = "random weights", "photometric"
+HALF, NOISE = "photometric, half size", "white noise"
 TEXTURES = ("textureless", "textured")
 MOST_PIXELS = 400
 """Of each kind in a picture, drawn at random: neighbours say the same."""
 BORDER = 8
+DENSE = 0.5
+"""Share of pixels with truth from which on it tells what is hidden."""
 TABLE = Path(__file__).with_suffix(".md")
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "images" / "feature_basin.png"
 
@@ -112,7 +119,7 @@ def train_features(world: str, kind: str, source: dict[str, object], out: Path) 
             f"--model.predictor.init_args.extractor.init_args.backbone={BACKBONE}",
             "--model.predictor.init_args.extractor.init_args.weights=none",
             *(f"--model.objective.{term}.weight=0" for term in KINDS[kind]),
-            # The published rate for the published share of the steps, and halved as there.
+            # So few steps need no lower rate at their end.
             "--model.schedule=null",
             *(f"--run.steps={STEPS}", "--run.epochs=100000", "--run.pictures_every=1000"),
             "--run.loggers=[]",
@@ -130,7 +137,9 @@ def chosen(pair: Pair, texture: str, random: np.random.Generator) -> np.ndarray:
     inside[BORDER : height - BORDER, BORDER : width - BORDER] = True
     columns = np.arange(width)[None]
     # From the farthest start on, both sides must lie within the picture and the volume.
-    known = (pair.disparity > 0) & (pair.disparity + max(STARTS) < MOST_DISPARITY)
+    known = (pair.disparity >= max(STARTS)) & (pair.disparity + max(STARTS) < MOST_DISPARITY)
+    if (pair.disparity > 0).mean() > DENSE:
+        known &= ~occluded_in_right(pair.disparity)
     shown = columns - pair.disparity - max(STARTS) >= BORDER
     found = np.argwhere(fits & inside & known & shown)
     return found if len(found) <= MOST_PIXELS else random.permutation(found)[:MOST_PIXELS]
@@ -146,8 +155,10 @@ def curves_of(
         name: feature_volume(pair.left, pair.right, count, extractor)
         for name, extractor in extractors.items()
     }
+    volumes[HALF] = half_size_volume(pair.left, pair.right, count)
     rows, columns = pixels.T
-    return {name: volume.numpy()[:, rows, columns].T for name, volume in volumes.items()}
+    curves = {name: volume.numpy()[:, rows, columns].T for name, volume in volumes.items()}
+    return curves | {NOISE: np.random.default_rng(SEED).random((len(pixels), count))}
 
 
 def measured(
@@ -169,7 +180,7 @@ def measured(
 
 def lines_of(found: Mapping[tuple[str, str], Sequence[Descents]]) -> Iterator[str]:
     for texture in TEXTURES:
-        for name in (PHOTOMETRIC, *KINDS, RANDOM):
+        for name in (PHOTOMETRIC, HALF, *KINDS, RANDOM, NOISE):
             own = found.get((texture, name), ())
             if not own:
                 continue
@@ -179,7 +190,10 @@ def lines_of(found: Mapping[tuple[str, str], Sequence[Descents]]) -> Iterator[st
             starts = [
                 np.concatenate([one.arrives[start] for one in own]).mean() for start in STARTS
             ]
-            cells = [f"{value:.1%}" for value in (nearest.mean(), *starts, least.mean())]
+            near = [
+                np.concatenate([one.least_near[start] for one in own]).mean() for start in STARTS
+            ]
+            cells = [f"{value:.1%}" for value in (nearest.mean(), *near, *starts, least.mean())]
             yield (
                 f"| {texture} | {name} | {len(width)} | {' | '.join(cells)} | "
                 f"{np.median(width):.2f} / {width.mean():.2f} |"
@@ -253,7 +267,7 @@ def main() -> None:
         extractors = extractors_of({kind: models[world, kind] for kind in KINDS})
         height, width = SIZES[world]
         lines += ["", f"## {world.capitalize()}, {len(pairs)} pairs at {width}x{height}", "", HEAD]
-        lines += ["|---|---|---:|---|" + "---|" * (len(STARTS) + 2)]
+        lines += ["|---|---|---:|---|" + "---|" * (2 * len(STARTS) + 2)]
         lines += lines_of(measured(pairs, extractors))
         shown[world] = pairs[len(pairs) // 2], extractors
     TABLE.write_text("\n".join([*introduction(), *lines, "", *FINDINGS]) + "\n")
@@ -263,6 +277,8 @@ def main() -> None:
 
 HEAD = (
     "| pixels | loss | count | nearest minimum is the truth | "
+    + " | ".join(f"least within {start:g} px" for start in STARTS)
+    + " | "
     + " | ".join(f"from {start:g} px" for start in STARTS)
     + " | least of all | basin, px (median / mean) |"
 )
@@ -280,7 +296,8 @@ def introduction() -> list[str]:
         f"more. At most {MOST_PIXELS} pixels of each kind in a picture.",
         "",
         "Nearest minimum is the truth: of all local minima the nearest lies within "
-        f"{NEAR:g} px of it. From n px: descents that begin n px beside the truth, on either side, "
+        f"{NEAR:g} px of it. Least within n px: the least loss within n px of the truth is. From n "
+        "px: descents that begin n px beside the truth, on either side, "
         "and end within a pixel of it. Least of all: the least loss of all disparities up to "
         f"{MOST_DISPARITY:g} px. Basin: disparities about the truth from all of which descents end "
         "there.",

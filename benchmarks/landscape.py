@@ -16,8 +16,12 @@ STEP = 0.25
 """Pixels between the disparities of a volume."""
 NEAR = 1.0
 """Pixels within which a minimum is that of the truth."""
-STARTS = (1.0, 2.0, 4.0, 8.0)
-"""Pixels beside the truth from which descents begin, on either side."""
+STARTS = (2.0, 4.0, 8.0)
+"""Pixels beside the truth from which descents begin, and within which the least loss is sought, on
+either side."""
+SMOOTHED = 5
+"""Disparities over which curves are averaged first, all alike: just over a pixel. Minima of a
+quarter of a pixel are the noise's, and some losses are smoother than others by their making."""
 WINDOW = 7
 TEXTURELESS, TEXTURED = 0.015, 0.06
 """Standard deviation of brightness in a window of so many pixels: at most, at least."""
@@ -29,6 +33,19 @@ def photometric_volume(
     """The photometric error of `count` disparities, each that of a wall across the picture."""
     warps = torch.stack([_shifted(right, STEP * k) for k in range(count)])
     return photometric_errors(warps, left, absolute_form="robust_l1")[:, 0]
+
+
+def half_size_volume(
+    left: Float[Tensor, "1 3 h w"], right: Float[Tensor, "1 3 h w"], count: int
+) -> Float[Tensor, "k h w"]:
+    """The photometric error of pictures of half the size, enlarged: as smooth as that of features
+    at half the size is by its making.
+    """
+    small = [functional.avg_pool2d(image, 2) for image in (left, right)]
+    warps = torch.stack([_shifted(small[1], STEP * k / 2) for k in range(count)])
+    costs = photometric_errors(warps, small[0], absolute_form="robust_l1")
+    size = (left.shape[-2], left.shape[-1])
+    return functional.interpolate(costs, size, mode="bilinear", align_corners=False)[:, 0]
 
 
 def feature_volume(
@@ -72,6 +89,8 @@ class Descents:
 
     nearest: Bool[np.ndarray, "p"]
     """Whether the minimum nearest to the truth is within a pixel of it."""
+    least_near: dict[float, Bool[np.ndarray, "p"]]
+    """By distance: whether the least loss within it of the truth is within a pixel of it."""
     arrives: dict[float, Float[np.ndarray, "p"]]
     """By distance of the start: of both sides, the share that ends within a pixel of the truth."""
     width: Float[np.ndarray, "p"]
@@ -81,25 +100,37 @@ class Descents:
 
 
 def descents(curves: Float[np.ndarray, "p k"], truth: Float[np.ndarray, "p"]) -> Descents:
-    """Of loss curves over disparities 0, 0.25, 0.5, ...: from each point steps go to the lower
-    neighbour until there is none.
+    """Of loss curves over disparities 0, 0.25, 0.5, ..., averaged over a pixel: from each point
+    steps go to the lower neighbour until there is none.
     """
+    curves = _averaged(curves)
     ends = _ends(curves) * STEP
     count = curves.shape[1]
     at = np.clip(np.rint(truth / STEP).astype(int), 0, count - 1)
     right = np.abs(ends - truth[:, None]) <= NEAR
     pixels = np.arange(len(curves))
-    arrives = {}
+    arrives, least_near = {}, {}
+    beside = np.abs(np.arange(count) * STEP - truth[:, None])
     for start in STARTS:
+        found = np.where(beside <= start, curves, np.inf).argmin(1) * STEP
+        least_near[start] = np.abs(found - truth) <= NEAR
         offset = round(start / STEP)
         sides = [np.clip(at + sign * offset, 0, count - 1) for sign in (-1, 1)]
         arrives[start] = np.mean([right[pixels, side] for side in sides], axis=0)
     return Descents(
         nearest=_nearest_minimum(curves, truth),
+        least_near=least_near,
         arrives=arrives,
         width=_width(right, at) * STEP,
         least=np.abs(curves.argmin(1) * STEP - truth) <= NEAR,
     )
+
+
+def _averaged(curves: Float[np.ndarray, "p k"]) -> Float[np.ndarray, "p k"]:
+    pad = SMOOTHED // 2
+    wide = np.pad(curves, ((0, 0), (pad, pad)), mode="edge")
+    sums = np.cumsum(np.pad(wide, ((0, 0), (1, 0))), axis=1)
+    return (sums[:, SMOOTHED:] - sums[:, :-SMOOTHED]) / SMOOTHED
 
 
 def _ends(curves: Float[np.ndarray, "p k"]) -> Float[np.ndarray, "p k"]:
@@ -121,7 +152,10 @@ def _nearest_minimum(
 ) -> Bool[np.ndarray, "p"]:
     ends = _ends(curves)
     disparities = np.arange(curves.shape[1]) * STEP
-    is_minimum = ends == np.arange(curves.shape[1])
+    # A plateau is no minimum: something must rise on either side of what is one.
+    before = np.pad(curves, ((0, 0), (1, 0)), constant_values=np.inf)[:, :-1]
+    after = np.pad(curves, ((0, 0), (0, 1)), constant_values=np.inf)[:, 1:]
+    is_minimum = (ends == np.arange(curves.shape[1])) & ((before > curves) | (after > curves))
     far = np.where(is_minimum, np.abs(disparities - truth[:, None]), np.inf)
     return far.min(1) <= NEAR
 

@@ -34,7 +34,6 @@ def test_one_basin_takes_all() -> None:
 def test_a_second_minimum_ends_the_basin() -> None:
     """Halfway between minima of equal height at 10 and 14 the ways part."""
     found = descents(curve({10.0: 0.0, 14.0: 0.0})[None], np.array([10.0]))
-    assert found.arrives[1.0] == 1
     # From 2 px on the side of the other minimum the way may lead either way; from 4 px it is there.
     assert found.arrives[4.0] == 0.5
     assert found.arrives[8.0] == 0.5
@@ -46,13 +45,30 @@ def test_a_minimum_elsewhere_is_not_the_truth() -> None:
     assert not found.nearest.any()
     assert not found.least.any()
     assert found.width[0] == 0
-    assert found.arrives[1.0] == 0
+    assert found.arrives[2.0] == 0
+    assert not found.least_near[2.0].any()
 
 
 def test_the_least_and_the_nearest_may_differ() -> None:
     found = descents(curve({4.0: -1.0, 10.0: 0.0})[None], np.array([10.0]))
     assert found.nearest.all()
     assert not found.least.any()
+    assert [bool(found.least_near[n].all()) for n in (2.0, 4.0, 8.0)] == [True, True, False]
+
+
+def test_a_loss_that_says_nothing_has_no_minimum_and_leads_nowhere() -> None:
+    found = descents(np.full((1, 81), 0.3), np.array([10.0]))
+    assert not found.nearest.any()
+    assert all(share == 0 for share in found.arrives.values())
+
+
+def test_noise_does_not_pass_for_knowledge() -> None:
+    noise = np.random.default_rng(0).random((2000, 161))
+    found = descents(noise, np.full(2000, 20.0))
+    # Of so many disparities within n px, those within one are some share by chance.
+    for start, chance in ((2.0, 0.53), (4.0, 0.27), (8.0, 0.14)):
+        assert found.least_near[start].mean() == pytest.approx(chance, abs=0.08)
+    assert all(share < 0.3 for share in (v.mean() for v in found.arrives.values()))
 
 
 @pytest.mark.parametrize("features", [False, True])
