@@ -5,9 +5,9 @@ depth and poses are known. First the layer by itself: with the trained pyramid a
 starts from the true pose turned by 2 degrees about a random axis and moved by 10 % of the way in a
 random direction; how far off is it afterwards? Beside it the same with random weights. Then the
 network: trained with the layer and without it for equal steps, on the same pairs; how far off are
-depth and motion on frames that were not trained on? In the kitchen the first 80 frames (every tenth
-of the recording) are trained on, the last of them only as a neighbour, and the last 20 tested; the camera comes back to the same places,
-so that this is memory more than generalisation.
+depth and motion on frames that were not trained on? In the kitchen the first 80 frames
+(every tenth of the recording) are trained on, the last of them only as a neighbour, and the last 20
+tested; the camera comes back to the same places, so that this is memory more than generalisation.
 
     python benchmarks/banet.py --out runs/banet [--data ../shared/data] [--jobs 2]
 """
