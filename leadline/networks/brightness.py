@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from leadline.networks.backbone import MONODEPTH_MEAN, MONODEPTH_STD
 from leadline.networks.heads import apply_in_full_precision
-from leadline.networks.pose import CNN_CHANNELS, CNN_KERNELS
+from leadline.networks.pose import CNN_CHANNELS, CNN_KERNELS, strided_convolutions
 
 GAIN_AND_OFFSET = 2
 
@@ -25,12 +25,7 @@ class BrightnessNetwork(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(
-            nn.Conv2d(inputs, outputs, kernel, stride=2, padding=kernel // 2)
-            for inputs, outputs, kernel in zip(
-                (2 * 3, *CNN_CHANNELS), CNN_CHANNELS, CNN_KERNELS, strict=False
-            )
-        )
+        self.layers = strided_convolutions(CNN_CHANNELS, CNN_KERNELS)
         self.change = nn.Conv2d(CNN_CHANNELS[-1], GAIN_AND_OFFSET, 1)
         nn.init.zeros_(self.change.weight)
         if self.change.bias is not None:

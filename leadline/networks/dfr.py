@@ -13,6 +13,7 @@ from leadline.geometry.pose import pose_from_rotvec, rotvec_to_matrix
 from leadline.networks.backbone import MONODEPTH_MEAN, MONODEPTH_STD, Backbone
 from leadline.networks.depth import DepthModule, RawDepth
 from leadline.networks.heads import apply_in_full_precision
+from leadline.networks.pose import strided_convolutions
 from leadline.networks.weights import Weights
 
 FIRST_SCALES = (1e-6, 1e-5, 1e-4, 0.01)
@@ -27,8 +28,6 @@ POSE_GRID = (3, 10)
 """Rows and columns that are left of pictures of 608x160."""
 POSE_HIDDEN = 512
 MOTION = 6
-PAIR = 2 * 3
-"""Channels of two pictures."""
 
 
 class SkipScoreNetwork(DepthModule):
@@ -88,12 +87,7 @@ class ConnectedPose(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(
-            nn.Conv2d(inputs, outputs, kernel, stride=2, padding=kernel // 2)
-            for inputs, outputs, kernel in zip(
-                (PAIR, *POSE_CHANNELS), POSE_CHANNELS, POSE_KERNELS, strict=False
-            )
-        )
+        self.layers = strided_convolutions(POSE_CHANNELS, POSE_KERNELS)
         cells = POSE_CHANNELS[-1] * POSE_GRID[0] * POSE_GRID[1]
         self.hidden = nn.Sequential(
             nn.Linear(cells, POSE_HIDDEN),

@@ -99,12 +99,7 @@ class PoseCNN(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(
-            nn.Conv2d(inputs, outputs, kernel, stride=2, padding=kernel // 2)
-            for inputs, outputs, kernel in zip(
-                (2 * 3, *CNN_CHANNELS), CNN_CHANNELS, CNN_KERNELS, strict=False
-            )
-        )
+        self.layers = strided_convolutions(CNN_CHANNELS, CNN_KERNELS)
         self.motion = nn.Conv2d(CNN_CHANNELS[-1], MOTION, 1)
 
     def forward(
@@ -195,6 +190,14 @@ class PackNetPose(JointPoseNetwork):
                 pose_from_rotation(euler_to_matrix(motion[:, 3:]), motion[:, :3])
                 for motion in motions.split(MOTION, dim=1)
             ]
+
+
+def strided_convolutions(channels: Sequence[int], kernels: Sequence[int]) -> nn.ModuleList:
+    """Convolutions of stride 2 on two pictures side by side [sfmlearner]."""
+    return nn.ModuleList(
+        nn.Conv2d(inputs, outputs, kernel, stride=2, padding=kernel // 2)
+        for inputs, outputs, kernel in zip((2 * 3, *channels), channels, kernels, strict=False)
+    )
 
 
 def _mean_outputs(layer: nn.Module, features: Float[Tensor, "b c _ _"]) -> Float[Tensor, "b _"]:
