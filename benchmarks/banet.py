@@ -3,28 +3,34 @@
 Two questions to `banet` [ba-net], in the synthetic world and on the red kitchen of 7-Scenes, where
 depth and poses are known. First the layer by itself: with the trained pyramid and the true depth it
 starts from the true pose turned by 2 degrees about a random axis and moved by 10 % of the way in a
-random direction; how far off is it afterwards? Beside it the same with random weights. Then the
-network: trained with the layer and without it for equal steps, on the same pairs; how far off are
-depth and motion on frames that were not trained on? In the kitchen the first 80 frames
-(every tenth of the recording) are trained on, the last of them only as a neighbour, and the last 20
-tested; the camera comes back to the same places, so that this is memory more than generalisation.
+random direction; how far off is it afterwards? Beside it the same layer on features of random
+weights, whose norms have seen the pictures. Then the network: trained with the layer, without it
+(motion by a few convolutions on the same pyramid), and as a depth network beside a pose ResNet of
+its own, for equal steps on the same pairs, three seeds; how far off are depth and motion on frames
+that were not trained on? Guesses: nothing moved; the mean motion of the frames trained on. In the
+kitchen the first 80 frames (every tenth of the recording) are trained on, the last of them only as
+a neighbour, and the last 20 tested; the camera comes back to the same places, so that this is
+memory more than generalisation. Runs resume.
 
     python benchmarks/banet.py --out runs/banet [--data ../shared/data] [--jobs 2]
 """
 
+import json
 import math
 import multiprocessing
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
-from small_world import WORLD, prepare, run_options
-from stereo_drive import data_argument, setting
-from torch import Tensor
+import yaml
+from small_world import PROTOCOL, SEEDS, WORLD, Row, machine, prepare, run_options
+from stereo_drive import data_argument
+from torch import Tensor, nn
 
 from leadline.data.collate import collate
 from leadline.data.dataset import DepthDataset, Extras
@@ -32,6 +38,8 @@ from leadline.data.sources.base import FrameId, Source
 from leadline.data.sources.kitti import KittiRaw
 from leadline.data.sources.rgbd import RgbdSequences
 from leadline.data.splits import read_split
+from leadline.evaluation.guesses import honest_guesses
+from leadline.evaluation.protocol import named_protocol
 from leadline.geometry.pose import compose_poses, matrix_to_rotvec, pose_from_rotvec
 from leadline.geometry.ranges import depth_to_range
 from leadline.inference.model_folder import load_predictor
@@ -40,16 +48,21 @@ from leadline.metrics import depth_metrics, mean_metrics
 from leadline.networks.banet import BANet
 from leadline.networks.bundle_adjustment import RangeMaps
 from leadline.offset import TARGET, Offset
+from leadline.recipes import recipe_text
 from leadline.training.recipe import read_recipe
 from leadline.types import Batch
 
 RECIPE, BACKBONE = "banet", "resnet18"
 NEXT = Offset(time=1)
-STEPS, BATCH, RATE, SEED = 2000, 4, 2e-4, 0
+STEPS, BATCH, RATE = 1000, 4, 2e-4
+WITH, WITHOUT, OTHER = "with the layer", "without the layer", "pose ResNet"
+KINDS = (WITH, WITHOUT, OTHER)
 TURNED, MOVED = 2.0, 0.1
 """Degrees, and share of the way, by which the layer's start is off."""
 TABLE = Path(__file__).with_suffix(".md")
 TRAINED, TESTED = 80, 20
+NORMING = 20
+"""Pairs that the norms of random weights see."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +71,8 @@ class World:
 
     name: str
     source: dict[str, object]
-    split: str
+    trained: str
+    """File of a split."""
     tested: Sequence[FrameId]
     size: tuple[int, int]
     unit: float
@@ -70,15 +84,35 @@ class World:
         kind = kinds[str(self.source["class_path"]).rpartition(".")[2]]
         return kind(**cast(dict[str, str], self.source["init_args"]))
 
-    def batches(self) -> Iterator[Batch]:
-        """One tested frame and the next, with true depth and motion."""
-        data = DepthDataset(
-            self.opened(), self.tested, (NEXT,), self.size, extras=Extras(depth=True)
-        )
-        for item in range(len(data)):
-            sample = data.read(data.frames[item])
+    def batches(self, frames: Sequence[FrameId]) -> Iterator[Batch]:
+        """One frame and the next, with true depth and motion."""
+        data = DepthDataset(self.opened(), frames, (NEXT,), self.size, extras=Extras(depth=True))
+        for frame in data.frames:
+            sample = data.read(frame)
             if NEXT in sample.images and NEXT in sample.known_poses:
                 yield collate([sample], (TARGET, NEXT), self.unit)
+
+    def frames_trained_on(self) -> list[FrameId]:
+        return read_split(Path(self.trained))
+
+    def first_depth(self) -> float:
+        return math.sqrt(self.depths[0] * self.depths[1])
+
+
+@dataclass(frozen=True)
+class Run:
+    world: World
+    kind: str
+    seed: int
+
+    @property
+    def folder(self) -> str:
+        return f"{self.world.name}_{self.kind}_{self.seed}".replace(" ", "_")
+
+    @property
+    def key(self) -> tuple[str, str, int, int]:
+        """Of what its figures hold."""
+        return self.world.name, self.kind, self.seed, STEPS
 
 
 def worlds(out: Path, data: Path) -> list[World]:
@@ -107,36 +141,99 @@ def worlds(out: Path, data: Path) -> list[World]:
     ]
 
 
-def train(world: World, layer: bool, out: Path) -> Path:
-    torch.set_num_threads(1)
+def recipe_of(run: Run, out: Path) -> tuple[str, list[str]]:
+    """The recipe, and what of its networks is changed."""
+    least, most = run.world.depths
+    start = run.world.first_depth()
+    if run.kind != OTHER:
+        network = "--model.predictor.init_args"
+        return RECIPE, [
+            *(f"{network}.backbone={BACKBONE}", f"{network}.weights=none"),
+            f"{network}.bundle_adjustment={str(run.kind == WITH).lower()}",
+            *(f"{network}.minimum_depth={least}", f"{network}.maximum_depth={most}"),
+            f"{network}.initial_depth={start}",
+        ]
+    content = yaml.safe_load(recipe_text(RECIPE))
+    depth = {"backbone": BACKBONE, "weights": "none", "minimum_depth": least}
+    depth |= {"maximum_depth": most, "initial_depth": start}
+    networks = {
+        "depth": _network("depth.DepthNetwork", depth),
+        "pose": _network("pose.SeparateResNetPose", {"backbone": BACKBONE, "weights": "none"}),
+    }
+    content["model"]["predictor"] = {
+        "class_path": "pose_regression.RegressedDepthAndPose",
+        "init_args": networks,
+    }
+    path = out / "pose_resnet.yaml"
+    path = path.with_stem(f"{path.stem}_{run.world.name}")
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    return str(path), []
+
+
+def _network(name: str, arguments: Mapping[str, object]) -> dict[str, Any]:
+    return {"class_path": f"leadline.networks.{name}", "init_args": dict(arguments)}
+
+
+def train(run: Run, out: Path) -> Path:
+    world = run.world
     height, width = world.size
-    network = "--model.predictor.init_args"
+    recipe, changes = recipe_of(run, out)
     config = read_recipe(
-        RECIPE,
-        {"data": {"source": world.source, "train_split": world.split}},
+        recipe,
+        {"data": {"source": world.source, "train_split": world.trained}},
         [
-            f"--seed={SEED}",
+            *changes,
+            f"--seed={run.seed}",
             *(f"--data.height={height}", f"--data.width={width}", f"--data.unit={world.unit}"),
             *(f"--data.batch_size={BATCH}", "--data.workers=0", "--data.val_share=0"),
-            *(f"{network}.backbone={BACKBONE}", f"{network}.weights=none"),
-            f"{network}.bundle_adjustment={str(layer).lower()}",
-            f"{network}.minimum_depth={world.depths[0]}",
-            f"{network}.maximum_depth={world.depths[1]}",
-            f"{network}.initial_depth={math.sqrt(world.depths[0] * world.depths[1])}",
             *(f"--model.optimiser.init_args.lr={RATE}", "--model.schedule=null"),
             *(f"--run.steps={STEPS}", "--run.epochs=100000", "--run.checkpoint_every=200"),
             "--run.loggers=[]",
         ],
     )
-    kind = "with" if layer else "without"
-    return train_model(config, RECIPE, out / f"{world.name}_{kind}")
+    return train_model(config, RECIPE, out / run.folder)
 
 
-def pose_error(found: Tensor, truth: Tensor) -> tuple[float, float]:
-    """Degrees, and the translation's error as a share of the way."""
-    turned = matrix_to_rotvec(found[:, :3, :3] @ truth[:, :3, :3].mT).norm(dim=1)
-    moved = (found - truth)[:, :3, 3].norm(dim=1) / truth[:, :3, 3].norm(dim=1).clamp(min=1e-6)
-    return math.degrees(turned.item()), moved.item()
+def train_and_measure(run: Run, out: Path) -> Row:
+    torch.set_num_threads(1)
+    network = load_predictor(train(run, out))[0]
+    row: Row = {"world": run.world.name, "kind": run.kind, "seed": run.seed, "steps": STEPS}
+    row["machine"] = machine()
+    row |= scored(network, run.world)
+    if isinstance(network, BANet) and network.adjustment is not None:
+        row["layer"] = {
+            "trained": converged(network, run.world),
+            "random": converged(random_features(network, run), run.world),
+        }
+    return row
+
+
+def random_features(trained: BANet, run: Run) -> BANet:
+    """The same layer, damping and all, on a pyramid of random weights whose norms have seen the
+    pictures.
+    """
+    torch.manual_seed(run.seed)
+    network = BANet(BACKBONE, "none")
+    assert network.adjustment is not None
+    assert trained.adjustment is not None
+    network.adjustment.load_state_dict(trained.adjustment.state_dict())
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            # The mean of all that it sees, instead of a running one.
+            module.momentum = None
+            module.reset_running_stats()
+    network.train()
+    with torch.no_grad():
+        for batch in run.world.batches(run.world.frames_trained_on()[:NORMING]):
+            network.levels(batch)
+    return network.eval()
+
+
+def pose_error(found: Tensor, truth: Tensor) -> tuple[float, float, float]:
+    """Degrees, the translation's error as a share of the way, and in millimetres."""
+    turned = matrix_to_rotvec(found[:, :3, :3] @ truth[:, :3, :3].mT).norm(dim=1).item()
+    off, way = ((found - truth)[:, :3, 3].norm(dim=1), truth[:, :3, 3].norm(dim=1))
+    return math.degrees(turned), (off / way.clamp(min=1e-6)).item(), 1000 * off.item()
 
 
 def perturbed(truth: Tensor, random: torch.Generator) -> Tensor:
@@ -148,13 +245,15 @@ def perturbed(truth: Tensor, random: torch.Generator) -> Tensor:
 
 
 @torch.no_grad()
-def converged(network: BANet, world: World) -> tuple[list[tuple[float, float]], ...]:
-    """Pose errors before and after the layer's steps, from a start that is off, at true depth."""
+def converged(network: BANet, world: World) -> dict[str, list[float]]:
+    """Pose errors before and after the layer's steps, from a start that is off, at true depth:
+    medians over pairs, and the share of pairs that end nearer than they began.
+    """
     assert network.adjustment is not None
     network.adjustment.joint_levels = 0
-    random = torch.Generator().manual_seed(SEED)
+    random = torch.Generator().manual_seed(0)
     before, after = [], []
-    for batch in world.batches():
+    for batch in world.batches(world.tested):
         assert batch.depth is not None
         assert batch.intrinsics is not None
         truth = batch.known_poses[NEXT]
@@ -169,14 +268,20 @@ def converged(network: BANet, world: World) -> tuple[list[tuple[float, float]], 
         )
         before.append(pose_error(start, truth))
         after.append(pose_error(found.poses[:, 0] * unit, truth))
-    return before, after
+    old, new = np.array(before), np.array(after)
+    return {
+        "before": np.median(old, axis=0).tolist(),
+        "after": np.median(new, axis=0).tolist(),
+        "nearer": (new < old).mean(0).tolist(),
+        "pairs": [len(old)],
+    }
 
 
 @torch.no_grad()
-def scored(network: BANet, world: World) -> dict[str, float]:
+def scored(network: nn.Module, world: World) -> Row:
     """Depth in metres as it is, and motion, of frames that were not trained on."""
     rows, errors = [], []
-    for batch in world.batches():
+    for batch in world.batches(world.tested):
         assert batch.depth is not None
         found = network(batch)
         depth, truth = found.depth[TARGET][0][0, 0].numpy(), batch.depth[0, 0].numpy()
@@ -184,67 +289,118 @@ def scored(network: BANet, world: World) -> dict[str, float]:
         rows.append(depth_metrics(depth[measured].astype(float), truth[measured].astype(float)))
         errors.append(pose_error(found.poses[NEXT], batch.known_poses[NEXT]))
     mean = mean_metrics(rows)
-    turned, moved = np.median(np.array(errors), axis=0)
-    return {"abs_rel": mean.abs_rel, "a1": mean.a1, "turned": turned, "moved": moved}
+    return {"abs_rel": mean.abs_rel, "a1": mean.a1, "pose": np.median(errors, axis=0).tolist()}
 
 
-def still(world: World) -> tuple[float, float]:
-    """Median errors of whoever says that nothing moved."""
-    errors = [pose_error(torch.eye(4)[None], b.known_poses[NEXT]) for b in world.batches()]
-    turned, moved = np.median(np.array(errors), axis=0)
-    return float(turned), float(moved)
+def pose_guesses(world: World) -> dict[str, list[float]]:
+    """Median errors of whoever says that nothing moved, or moves as on the mean."""
+    trained = [b.known_poses[NEXT] for b in world.batches(world.frames_trained_on())]
+    poses = torch.cat(trained)
+    turn, way = matrix_to_rotvec(poses[:, :3, :3]).mean(0), poses[:, :3, 3].mean(0)
+    guessed = {
+        "nothing moved": torch.eye(4)[None],
+        "mean motion": pose_from_rotvec(turn[None], way[None]),
+    }
+    truths = [batch.known_poses[NEXT] for batch in world.batches(world.tested)]
+    return {
+        name: np.median([pose_error(pose, truth) for truth in truths], axis=0).tolist()
+        for name, pose in guessed.items()
+    }
 
 
-def network_of(folder: Path) -> BANet:
-    return cast(BANet, load_predictor(folder)[0])
+def depth_guesses(world: World) -> dict[str, float]:
+    """Abs Rel of what needs no picture."""
+    truths = [b.depth[0, 0].numpy() for b in world.batches(world.tested) if b.depth is not None]
+    found = honest_guesses(truths, named_protocol(PROTOCOL))
+    return {name: mean.abs_rel for name, mean in found.items()}
 
 
-def table(all_worlds: Sequence[World], models: Mapping[tuple[str, bool], Path]) -> str:
+def layer_rows(world: World, rows: Sequence[Row]) -> Iterator[str]:
+    for features in ("trained", "random"):
+        own = [row["layer"][features] for row in rows]
+        cells = []
+        for index, form in ((0, "{:.2f}°"), (1, "{:.1%}"), (2, "{:.0f} mm")):
+            before = form.format(np.mean([one["before"][index] for one in own]))
+            after = " / ".join(form.format(one["after"][index]) for one in own)
+            cells += [before, after]
+        nearer = " / ".join(f"{one['nearer'][0]:.0%}, {one['nearer'][1]:.0%}" for one in own)
+        pairs = own[0]["pairs"][0]
+        yield f"| {world.name}, {pairs} pairs | {features} | {' | '.join(cells)} | {nearer} |"
+
+
+def network_rows(world: World, rows: Sequence[Row]) -> Iterator[str]:
+    for kind in KINDS:
+        own = [row for row in rows if row["kind"] == kind]
+        found = [[row["abs_rel"], row["a1"], *row["pose"]] for row in own]
+        forms = ("{:.3f}", "{:.3f}", "{:.2f}°", "{:.1%}", "{:.0f} mm")
+        cells = [
+            f"{form.format(np.mean(values))} ± {form.format(np.std(values, ddof=1))}"
+            for form, values in zip(forms, np.transpose(found), strict=True)
+        ]
+        yield f"| {world.name} | {kind} | {' | '.join(cells)} |"
+    for name, (turned, share, off) in pose_guesses(world).items():
+        yield f"| {world.name} | {name} | | | {turned:.2f}° | {share:.1%} | {off:.0f} mm |"
+    for name, value in depth_guesses(world).items():
+        yield f"| {world.name} | {name} (no picture) | {value:.3f} | | | | |"
+
+
+def verdicts(world: World, rows: Sequence[Row]) -> Iterator[str]:
+    """Whether the layer helps, seed by seed."""
+    value = {(row["kind"], row["seed"]): row for row in rows}
+    for other in (WITHOUT, OTHER):
+        wins = []
+        for seed in SEEDS:
+            first, second = value[WITH, seed], value[other, seed]
+            pairs = (
+                (first["abs_rel"], second["abs_rel"]),
+                *zip(first["pose"], second["pose"], strict=True),
+            )
+            wins.append([a < b for a, b in pairs])
+        depth, turned, _, moved = np.sum(wins, axis=0)
+        yield (
+            f"- {world.name}: with the layer against {other}: better depth in {depth} of "
+            f"{len(SEEDS)} seeds, rotation in {turned}, translation in {moved}."
+        )
+
+
+def table(all_worlds: Sequence[World], rows: Sequence[Row]) -> str:
+    machines = sorted({row["machine"] for row in rows})
     lines = [
         "# Does bundle adjustment as a layer converge, and is a network better for it?",
         "",
-        f"`python benchmarks/banet.py`. {setting()}; one thread a run. `banet` with ResNet-18 from "
-        f"scratch, {STEPS} steps of {BATCH} pairs, Adam {RATE:g}, seed {SEED}. Synthetic: "
+        f"`python benchmarks/banet.py`. {date.today()}; {'; '.join(machines)}. "
+        "`banet` with ResNet-18 from "
+        f"scratch, {STEPS} steps of {BATCH} pairs, Adam {RATE:g}, seeds {SEEDS}. Synthetic: "
         f"{WORLD.size[0]}x{WORLD.size[1]}, two held-out drives; kitchen: 160x120, the last "
         f"{TESTED} frames.",
         "",
         f"## The layer: from {TURNED:g} degrees and {MOVED:.0%} of the way off, at true depth",
         "",
-        "Medians over pairs; in brackets the share of pairs that end nearer than they began.",
+        "Medians over pairs, of each seed; nearer: the share of pairs whose rotation and whose "
+        "translation end nearer than they began.",
         "",
-        "| data | features | rotation before | after | translation before | after |",
-        "|---|---|---|---|---|---|",
+        "| data | features | rotation, before | after | translation, before | after | before "
+        "| after | nearer |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
+    by_world = {world.name: [r for r in rows if r["world"] == world.name] for world in all_worlds}
     for world in all_worlds:
-        torch.manual_seed(SEED)
-        trained = network_of(models[world.name, True])
-        kinds = {"trained": trained, "random": BANet(BACKBONE, "none").eval()}
-        for name, network in kinds.items():
-            before, after = (np.array(e) for e in converged(network, world))
-            nearer = (after < before).mean(0)
-            old, new = np.median(before, axis=0), np.median(after, axis=0)
-            lines.append(
-                f"| {world.name}, {len(before)} pairs | {name} | {old[0]:.2f}° | {new[0]:.2f}° "
-                f"({nearer[0]:.0%}) | {old[1]:.1%} | {new[1]:.1%} ({nearer[1]:.0%}) |"
-            )
+        lines += layer_rows(world, [row for row in by_world[world.name] if "layer" in row])
     lines += [
         "",
         "## The network, with the layer and without it",
         "",
-        "Depth in metres, no scaling; rotation and translation: medians of the errors.",
+        "Depth in metres, no scaling; rotation and translation: medians of the errors. Mean ± "
+        "standard deviation over seeds.",
         "",
-        "| data | | Abs Rel | a1 | rotation | translation, of the way |",
-        "|---|---|---|---|---|---|",
+        "| data | | Abs Rel | a1 | rotation | translation, of the way | translation |",
+        "|---|---|---|---|---|---|---|",
     ]
     for world in all_worlds:
-        for layer in (True, False):
-            row = scored(network_of(models[world.name, layer]), world)
-            lines.append(
-                f"| {world.name} | {'with' if layer else 'without'} | {row['abs_rel']:.3f} | "
-                f"{row['a1']:.3f} | {row['turned']:.2f}° | {row['moved']:.1%} |"
-            )
-        turned, moved = still(world)
-        lines.append(f"| {world.name} | nothing moved | | | {turned:.2f}° | {moved:.1%} |")
+        lines += network_rows(world, by_world[world.name])
+    lines.append("")
+    for world in all_worlds:
+        lines += verdicts(world, by_world[world.name])
     return "\n".join(lines) + "\n"
 
 
@@ -254,17 +410,28 @@ def main() -> None:
     options = parser.parse_args()
     out = options.out.resolve()
     everything = worlds(out, options.data.resolve())
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(options.jobs, mp_context=context) as pool:
-        runs = {
-            (world.name, layer): pool.submit(train, world, layer, out)
-            for layer in (True, False)
-            for world in everything
-        }
-        models = {name: run.result() for name, run in runs.items()}
+    runs = [Run(world, kind, seed) for seed in SEEDS for kind in KINDS for world in everything]
+    rows = run_all(runs, out, options.jobs)
     torch.set_num_threads(1)
-    TABLE.write_text(table(everything, models))
+    TABLE.write_text(table(everything, rows))
     print(TABLE.read_text())
+
+
+def run_all(runs: Sequence[Run], out: Path, jobs: int) -> list[Row]:
+    """The rows of all runs; those in `rows.jsonl` are not made again."""
+    path, wanted = out / "rows.jsonl", {run.key for run in runs}
+    found = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    by_key = {(r["world"], r["kind"], r["seed"], r["steps"]): r for r in found}
+    rows = [row for key, row in by_key.items() if key in wanted]
+    todo = [run for run in runs if run.key not in by_key]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+        for future in as_completed([pool.submit(train_and_measure, run, out) for run in todo]):
+            rows.append(future.result())
+            with path.open("a") as file:
+                file.write(json.dumps(rows[-1]) + "\n")
+            print(rows[-1], flush=True)
+    return sorted(rows, key=lambda row: row["seed"])
 
 
 if __name__ == "__main__":

@@ -105,7 +105,9 @@ def pair_of(source: Source, frame: FrameId, size: tuple[int, int]) -> Pair:
     return Pair(left, right, disparity)
 
 
-def train_features(world: str, kind: str, source: dict[str, object], out: Path) -> Path:
+def train_features(
+    world: str, kind: str, source: dict[str, object], out: Path, seed: int = SEED
+) -> Path:
     """The model folder of one kind of features."""
     torch.set_num_threads(1)
     height, width = SIZES[world]
@@ -113,7 +115,7 @@ def train_features(world: str, kind: str, source: dict[str, object], out: Path) 
         RECIPE,
         {"data": {"source": source, "train_split": str(out / f"{world}.txt")}},
         [
-            f"--seed={SEED}",
+            f"--seed={seed}",
             *(f"--data.height={height}", f"--data.width={width}", f"--data.batch_size={BATCH}"),
             *("--data.workers=0", "--data.val_share=0"),
             f"--model.predictor.init_args.extractor.init_args.backbone={BACKBONE}",
@@ -125,7 +127,7 @@ def train_features(world: str, kind: str, source: dict[str, object], out: Path) 
             "--run.loggers=[]",
         ],
     )
-    return train_model(config, RECIPE, out / f"{world}_{kind.replace(' ', '_')}")
+    return train_model(config, RECIPE, out / f"{world}_{kind.replace(' ', '_')}_{seed}")
 
 
 def chosen(pair: Pair, texture: str, random: np.random.Generator) -> np.ndarray:

@@ -2,9 +2,9 @@
 
 The question that readers of [featdepth] are left with, asked where its claim should show: a world
 whose walls and roads have next to no texture, and whose exposure hunts. Stereo video (`frames: [0,
--1, 1, stereo]`), the networks of [monodepth2], features of an autoencoder that was trained on the
-same drives. Equal steps, three seeds; scored in metres without scaling, over all pixels, over those
-without texture, on thin structures and where the right view occludes.
+-1, 1, stereo]`), the networks of [monodepth2], features of autoencoders that were trained on the
+same drives, one for each seed. Equal steps, three seeds; scored in metres without scaling, over all
+pixels, over those without texture, on thin structures and where the right view occludes.
 
 Fixed before the first run: world, steps, rate, what is textureless, weights, and the verdicts of
 `styles.py` (two standard errors of the paired difference are a win, 4.3 a certain one). The
@@ -15,7 +15,9 @@ folder.
     python benchmarks/feature_styles.py --out runs/features --jobs 2
 """
 
+import multiprocessing
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,7 @@ from small_world import (
     run_all,
     run_options,
     spread,
+    train_and_score,
 )
 
 from leadline.data.image_files import read_picture
@@ -68,7 +71,7 @@ TEXTURELESS_FIGURE = "textureless"
 FIGURES_HERE = (*FIGURES, TEXTURELESS_FIGURE)
 
 
-def recipe_file(style: str, features: Path, out: Path) -> Path:
+def recipe_file(style: str, features: Path, seed: int, out: Path) -> Path:
     """A recipe with and without colours, features and calibration, as a file; its name begins as
     that of the recipe, by which it is known whether it learns from hints.
     """
@@ -86,7 +89,9 @@ def recipe_file(style: str, features: Path, out: Path) -> Path:
     if style == CALIBRATION:
         networks["brightness"] = {"class_path": "leadline.networks.brightness.BrightnessNetwork"}
         objective["brightness"] = _term("brightness.BrightnessPrior", 0.01)
-    path = out / f"{base}_{style.replace(' ', '_').replace(',', '')}.yaml"
+    # The seed tells features apart, and nothing else.
+    own = f"_{seed}" if weight else ""
+    path = out / f"{base}_{style.replace(' ', '_').replace(',', '')}{own}.yaml"
     path.write_text(yaml.safe_dump(content, sort_keys=False))
     return path
 
@@ -95,7 +100,11 @@ def _term(name: str, weight: float) -> dict[str, Any]:
     return {"term": {"class_path": f"leadline.losses.{name}"}, "weight": weight}
 
 
-def textureless(out: Path, trial: Trial) -> float:
+def train_and_score_textureless(trial: Trial, out: Path) -> Row:
+    return train_and_score(trial, out) | {TEXTURELESS_FIGURE: textureless(trial, out)}
+
+
+def textureless(trial: Trial, out: Path) -> float:
     """Abs Rel of a finished run where there is no texture, mean over images."""
     folder, source = out / trial.folder / "evaluation", open_source(out / "world")
     predicted, true = open_predictions(folder / PREDICTIONS)[0], open_truth(folder / TRUTH)
@@ -114,8 +123,8 @@ def table(rows: list[Row], no_picture: dict[str, float]) -> str:
     lines = [
         "# Feature-metric, photometric, or both?",
         "",
-        f"`python benchmarks/feature_styles.py`. {conditions(LEARNING_RATE, WORLD)} Stereo video; "
-        "plain surfaces, exposure that hunts by "
+        f"`python benchmarks/feature_styles.py`. {conditions(LEARNING_RATE, WORLD, rows=rows)} "
+        "Stereo video; plain surfaces, exposure that hunts by "
         f"{WORLD.exposure_drift:.0%} within one to two seconds. Seeds {SEEDS}.",
         "",
         f"Textureless: brightness varies by at most {TEXTURELESS} (of 1) within {WINDOW}x{WINDOW} "
@@ -144,23 +153,27 @@ def table(rows: list[Row], no_picture: dict[str, float]) -> str:
     return "\n".join([*lines, "", *every_run(rows, list(STYLES))]) + "\n"
 
 
+def trials(features: Mapping[int, Path], out: Path) -> list[Trial]:
+    """All styles of a seed, then those of the next."""
+    return [
+        Trial(style, str(recipe_file(style, features[seed], seed, out)), seed)
+        for seed in SEEDS
+        for style in STYLES
+    ]
+
+
 def main() -> None:
     options = run_options(__doc__).parse_args()
     out = options.out.resolve()
     prepare(out, settings=WORLD)
     (out / "synthetic.txt").write_text((out / "train.txt").read_text())
-    features = train_features("synthetic", "learned", source_config(out / "world"), out)
-    trials = [
-        Trial(style, str(recipe_file(style, features, out)), seed)
-        for seed in SEEDS
-        for style in STYLES
-    ]
-    rows = run_all(trials, out, options.jobs)
-    by_run = {(trial.name, trial.seed): trial for trial in trials}
-    rows = [
-        row | {TEXTURELESS_FIGURE: textureless(out, by_run[row["style"], row["seed"]])}
-        for row in rows
-    ]
+    source, context = source_config(out / "world"), multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(options.jobs, mp_context=context) as pool:
+        runs = [
+            pool.submit(train_features, "synthetic", "learned", source, out, seed) for seed in SEEDS
+        ]
+        features = dict(zip(SEEDS, (run.result() for run in runs), strict=True))
+    rows = run_all(trials(features, out), out, options.jobs, train_and_score_textureless)
     TABLE.write_text(table(rows, guesses(out)))
     print(TABLE.read_text())
 

@@ -106,6 +106,7 @@ def table(rows: list[Row], no_picture: dict[str, float], half: Path) -> str:
             RATE,
             schedule=(EPOCHS, STEP_SIZE),
             size="the sizes of the table",
+            rows=rows,
             networks="`depth_hints_s` with the networks of the table from scratch, first depths at "
             f"{INITIAL_DEPTH:g} network units",
         )

@@ -1,15 +1,19 @@
 """What PackNet01 costs against its plain form: inference, a training step, and its memory.
 
-usage: python benchmarks/packnet_step.py [--batch 4] [--repeats 5] [--threads 2 1] [--record]
+usage: python benchmarks/packnet_step.py [--batch 4] [--repeats 5] [--threads 2 1] [--device cpu]
+           [--record]
 
 640x192. All forms have equal weights and see the same photographs: depths, losses and gradients are
 compared first; then they take turns, so that a busy machine slows all alike. A training step is
 that of `packnet_m`, batch and optimiser included. Its memory is the peak of a process that takes
 two steps and does nothing else, one process for each form; as activations in place save some of it
-as well, the plain form has it both ways. `--record` adds the tables to packnet_step.md.
+as well, the plain form has it both ways. On a GPU memory is what its tensors take at most; there
+depths and gradients are compared without TF32, and times are those of the defaults. `--record` adds
+the tables to packnet_step.md.
 """
 
 import argparse
+import gc
 import multiprocessing
 import resource
 import time
@@ -24,10 +28,12 @@ from plain.packnet import as_published
 from stereo_drive import (
     JPEG_DRIVE,
     data_argument,
+    device_argument,
     flat_gradient,
     open_drives,
     record,
     setting,
+    synchronize,
     take_step,
 )
 from torch import Tensor, nn
@@ -62,7 +68,7 @@ class Form:
     optimiser: torch.optim.Optimizer
 
     @classmethod
-    def of(cls, name: str, data: Path, size: int) -> "Form":
+    def of(cls, name: str, data: Path, size: int, device: str) -> "Form":
         """Weights from the recipe's seed, so that all forms have the same."""
         given = {"source": source_config(data / "kitti_raw")}
         depth = "model.predictor.init_args.depth.init_args"
@@ -70,8 +76,9 @@ class Form:
         training = build(read_recipe(RECIPE, {"data": given}, changes))[1]
         if name in (PLAIN, IN_PLACE):
             as_published(training.predictor, in_place=name == IN_PLACE)
+        training.to(device)
         optimiser = torch.optim.Adam(training.predictor.parameters(), lr=2e-4)
-        return cls(training, video_batch(data, size), optimiser)
+        return cls(training, video_batch(data, size).to(device), optimiser)
 
     def loss(self) -> Tensor:
         own = self.training
@@ -99,10 +106,23 @@ def video_batch(data: Path, size: int) -> Batch:
     return collate(samples, [TARGET, *offsets], unit=1.0)
 
 
+def gpu_gigabytes(name: str, data: Path, size: int, device: str) -> float:
+    """What a GPU's tensors take at most in two steps."""
+    form = Form.of(name, data, size, device)
+    torch.cuda.reset_peak_memory_stats()
+    for _ in range(2):
+        form.step()
+    peak = torch.cuda.max_memory_allocated() / 2**30
+    del form
+    gc.collect()
+    torch.cuda.empty_cache()
+    return peak
+
+
 def peak_gigabytes(name: str, data: Path, size: int) -> float:
     """Resident memory of this process at most, in two steps."""
     torch.set_num_threads(2)
-    form = Form.of(name, data, size)
+    form = Form.of(name, data, size, "cpu")
     for _ in range(2):
         form.step()
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
@@ -115,6 +135,7 @@ def in_turn(works: dict[str, Callable[[], object]], repeats: int) -> dict[str, l
         for name, work in works.items():
             start = time.perf_counter()
             work()
+            synchronize()
             seconds[name].append(time.perf_counter() - start)
     return {name: found[1:] for name, found in seconds.items()}
 
@@ -132,7 +153,7 @@ def rows(
         ratios = [a / b for a, b in zip(seconds[PLAIN], seconds[name], strict=True)]
         first = first or median(ratios)
         cells = [
-            f"{median(seconds[each]):.2f} s ({min(seconds[each]):.2f} to {max(seconds[each]):.2f})"
+            f"{median(seconds[each]):.3g} s ({min(seconds[each]):.3g} to {max(seconds[each]):.3g})"
             for each in (PLAIN, name)
         ]
         lines.append(
@@ -151,27 +172,32 @@ def inference(network: nn.Module, image: Tensor) -> Callable[[], Tensor]:
     return work
 
 
-def measured_memory(data: Path, size: int) -> dict[str, float]:
-    """Of each form in a process of its own."""
+def measured_memory(data: Path, size: int, device: str) -> dict[str, float]:
+    """Of each form; on a CPU in a process of its own."""
+    names = (PLAIN, IN_PLACE, OURS, RECOMPUTED)
+    if device != "cpu":
+        return {name: gpu_gigabytes(name, data, size, device) for name in names}
     context, found = multiprocessing.get_context("spawn"), {}
-    for name in (PLAIN, IN_PLACE, OURS, RECOMPUTED):
+    for name in names:
         with context.Pool(1) as pool:
             found[name] = pool.apply(peak_gigabytes, (name, data, size))
     return found
 
 
 def report(options: argparse.Namespace) -> str:
-    header = f"### {setting()}"
-    memory = measured_memory(options.data, options.batch)
-    forms = {name: Form.of(name, options.data, options.batch) for name in TIMED}
+    header = f"### {setting(options.device)}"
+    memory = measured_memory(options.data, options.batch, options.device)
+    forms = {name: Form.of(name, options.data, options.batch, options.device) for name in TIMED}
     image = forms[PLAIN].batch.inputs[TARGET][:1]
     networks = {name: deepcopy(forms[name].training.predictor.depth) for name in (PLAIN, OURS)}
     infer = {name: inference(network.eval(), image) for name, network in networks.items()}
+    torch.backends.cudnn.allow_tf32 = False
     depths = [work() for work in infer.values()]
     apart = float(((depths[1] - depths[0]) / depths[0]).abs().max())
     losses = [forms[name].loss().item() for name in (PLAIN, OURS)]
     gradients = [forms[name].gradient() for name in TIMED]
     off = [float((g - gradients[0]).norm() / gradients[0].norm()) for g in gradients[1:]]
+    torch.backends.cudnn.allow_tf32 = True
     lines, ratios = [], {}
     steps = {name: form.step for name, form in forms.items()}
     for what, works in (("inference, batch of 1", infer), ("training step", steps)):
@@ -218,6 +244,7 @@ def verdicts(memory: dict[str, float], ratios: dict[tuple[str, int], float]) -> 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     data_argument(parser)
+    device_argument(parser)
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, nargs="+", default=[2, 1])

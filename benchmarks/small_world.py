@@ -9,7 +9,7 @@ import json
 import math
 import multiprocessing
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import date
@@ -130,6 +130,7 @@ def train_and_score(trial: Trial, out: Path) -> Row:
         "style": trial.name,
         "seed": trial.seed,
         "settings": trial.settings,
+        "machine": machine(),
         "abs_rel": evaluation.mean.abs_rel,
         "a1": evaluation.mean.a1,
     }
@@ -180,7 +181,12 @@ def _details(world: Path, evaluation: Path, split: Path) -> Row:
     }
 
 
-def run_all(trials: Sequence[Trial], out: Path, jobs: int) -> list[Row]:
+def run_all(
+    trials: Sequence[Trial],
+    out: Path,
+    jobs: int,
+    score: Callable[[Trial, Path], Row] = train_and_score,
+) -> list[Row]:
     """The rows of all trials; those in `rows.jsonl` with the same settings are not made again."""
     path = out / "rows.jsonl"
     found = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
@@ -190,7 +196,7 @@ def run_all(trials: Sequence[Trial], out: Path, jobs: int) -> list[Row]:
     todo = [trial for trial in trials if (trial.name, trial.seed) not in done]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        for future in as_completed([pool.submit(train_and_score, trial, out) for trial in todo]):
+        for future in as_completed([pool.submit(score, trial, out) for trial in todo]):
             row = future.result()
             rows.append(row)
             with path.open("a") as file:
@@ -208,6 +214,14 @@ def guesses(out: Path, alignment: Alignment = UNALIGNED) -> dict[str, float]:
     return {name: mean.abs_rel for name, mean in found.items()}
 
 
+def machine() -> str:
+    """What a run is trained on."""
+    name = torch.cpu.get_capabilities().get("cpu_name", platform.machine())
+    if torch.cuda.is_available():
+        name = torch.cuda.get_device_name()
+    return f"{name}, one thread a run, torch {torch.__version__}"
+
+
 def conditions(
     rate: float = LEARNING_RATE,
     settings: WorldSettings = WORLD,
@@ -216,11 +230,12 @@ def conditions(
     size: str = "320x96",
     networks: str = f"ResNet-18 from scratch, first depths at {INITIAL_DEPTH:g} network units",
     held_out: str = "two held-out drives",
+    rows: Sequence[Row] = (),
 ) -> str:
     """What every table says of its runs."""
-    processor = torch.cpu.get_capabilities().get("cpu_name", platform.machine())
+    machines = {row["machine"] for row in rows if "machine" in row} or {machine()}
     return (
-        f"{date.today()}; {processor}, one thread a run; torch {torch.__version__}. World of "
+        f"{date.today()}; {'; '.join(sorted(machines))}. World of "
         f"{settings.drives} drives x {settings.frames} frames, seed {settings.seed}, seen at "
         f"{size}; {schedule[0]} epochs, batches of {BATCH}, Adam {rate:g}, divided by ten after "
         f"epoch {schedule[1]}; {networks}. Metres, no median scaling unless said; {PROTOCOL} "

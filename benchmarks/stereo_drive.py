@@ -27,6 +27,16 @@ def data_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, default=Path(default), help="holds kitti_raw/")
 
 
+def device_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+
+
+def synchronize() -> None:
+    """Wait for the GPU, if there is one, before a clock is read."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
 def open_drives(data: Path) -> KittiRaw:
     return KittiRaw(data / "kitti_raw")
 
@@ -59,9 +69,11 @@ def flat_gradient(loss: Callable[[], Tensor], network: nn.Module) -> Tensor:
     return torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
 
 
-def setting() -> str:
+def setting(device: str = "cpu") -> str:
     """Date, processor and versions, in one line."""
     processor = torch.cpu.get_capabilities().get("cpu_name", "unknown processor")
+    if device != "cpu":
+        processor = f"{torch.cuda.get_device_name(device)}; {processor}"
     extension = torch.backends.cpu.get_cpu_capability()
     return (
         f"{date.today()}; {processor}, {extension}, {os.cpu_count()} cores; load before the run "

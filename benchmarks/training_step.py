@@ -1,11 +1,13 @@
 """One training step of Depth Hints on stereo pairs against its plain form, in one process.
 
-usage: python benchmarks/training_step.py [--data FOLDER] [--repeats 5] [--threads 2 1] [--record]
+usage: python benchmarks/training_step.py [--data FOLDER] [--repeats 5] [--threads 2 1]
+           [--device cpu] [--record]
 
 ResNet-18, 640x192, batch 4, four scales judged at full size, Adam. Both forms have equal weights
 and see the same batch of photographs, hints and noise; their losses and gradients are compared
-first, then they take turns, so that a busy machine slows both alike. bfloat16 is timed where the
-processor multiplies in it. `--record` adds the tables to training_step.md.
+first (on a GPU without TF32), then they take turns, so that a busy machine slows both alike.
+bfloat16 is timed where the processor multiplies in it. `--record` adds the tables to
+training_step.md.
 """
 
 import argparse
@@ -24,11 +26,13 @@ from stereo_drive import (
     JPEG_DRIVE,
     WIDTH,
     data_argument,
+    device_argument,
     flat_gradient,
     left_frames,
     open_drives,
     record,
     setting,
+    synchronize,
     take_step,
     write_hints,
 )
@@ -93,7 +97,7 @@ def real_batch(data: Path, folder: Path) -> Batch:
 
 def our_form(batch: Batch) -> Form:
     """The step as a recipe runs it."""
-    network = DepthAndPose(DepthNetwork("resnet18", "none"))
+    network = DepthAndPose(DepthNetwork("resnet18", "none")).to(batch.images[TARGET].device)
     explainer = Explainer()
     objective = Objective(
         {
@@ -123,10 +127,13 @@ def our_form(batch: Batch) -> Form:
 
 def plain_form(batch: Batch, weights: nn.Module) -> Form:
     """The step as the papers write it, with the same weights in the same order."""
-    network = PlainDepthNetwork()
+    device = batch.images[TARGET].device
+    network = PlainDepthNetwork().to(device)
     own = network.state_dict()
     network.load_state_dict(dict(zip(own, weights.state_dict().values(), strict=True)))
-    loss, plain = PlainDepthHints(HEIGHT, WIDTH), plain_batch(batch)
+    plain = plain_batch(batch)
+    with device:
+        loss = PlainDepthHints(HEIGHT, WIDTH)
     with torch.no_grad():
         given = [sigmoid.detach() for sigmoid in network(plain.inputs)]
     for sigmoid in given:
@@ -144,8 +151,9 @@ def plain_batch(batch: Batch) -> PlainBatch:
     """The batch in the plain form's 4x4 matrices and units."""
     assert batch.intrinsics is not None
     assert batch.hint is not None
-    intrinsics = torch.eye(4).repeat(len(batch), 1, 1)
-    intrinsics[:, :3, :3] = batch.intrinsics[TARGET]
+    known = batch.intrinsics[TARGET]
+    intrinsics = torch.eye(4, device=known.device).repeat(len(batch), 1, 1)
+    intrinsics[:, :3, :3] = known
     pose = batch.known_poses[STEREO].clone()
     pose[:, :3, 3] /= batch.unit
     return PlainBatch(
@@ -160,18 +168,20 @@ def plain_batch(batch: Batch) -> PlainBatch:
     )
 
 
-def in_bfloat16(form: Form) -> Form:
+def in_bfloat16(form: Form, device: str) -> Form:
     """The same step under autocast."""
 
     def loss() -> Tensor:
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast(device, dtype=torch.bfloat16):
             return form.loss()
 
     return Form(form.network, loss, form.network_alone, form.losses_alone, form.optimiser)
 
 
-def multiplies_in_bfloat16() -> bool:
+def multiplies_in_bfloat16(device: str) -> bool:
     """Without such instructions bfloat16 is emulated, and slower than float32."""
+    if device != "cpu":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     has = torch.cpu.get_capabilities()
     return bool(has.get("amx_bf16") or has.get("avx512_bf16"))
 
@@ -196,6 +206,7 @@ def taking_turns(
         for name, work in works.items():
             wall, cpu = time.perf_counter(), time.process_time()
             work()
+            synchronize()
             times[name].append((time.perf_counter() - wall, time.process_time() - cpu))
     return {name: seconds[1:] for name, seconds in times.items()}
 
@@ -248,17 +259,19 @@ def part_rows(forms: dict[str, Form], repeats: int) -> list[str]:
     return rows
 
 
-def report(data: Path, repeats: int, threads: Sequence[int]) -> str:
+def report(data: Path, repeats: int, threads: Sequence[int], device: str) -> str:
     torch.manual_seed(0)
-    header = f"### {setting()}"
+    header = f"### {setting(device)}"
     with TemporaryDirectory() as folder:
-        batch = real_batch(data, Path(folder))
+        batch = real_batch(data, Path(folder)).to(device)
     ours = our_form(batch)
     forms = {"plain": plain_form(batch, ours.network), "leadline": ours}
+    torch.backends.cudnn.allow_tf32 = False
     lines = [header, "", f"Before the first step: {agreement(ours, forms['plain'])}.", ""]
+    torch.backends.cudnn.allow_tf32 = True
     timed = dict(forms)
-    if multiplies_in_bfloat16():
-        timed["leadline, bfloat16"] = in_bfloat16(ours)
+    if multiplies_in_bfloat16(device):
+        timed["leadline, bfloat16"] = in_bfloat16(ours, device)
     else:
         lines += [
             "bfloat16 is not measured: this (virtual) processor shows no instructions for it.",
@@ -269,22 +282,26 @@ def report(data: Path, repeats: int, threads: Sequence[int]) -> str:
         "| wall ratio | CPU ratio |",
         "|---|---:|---:|---:|---:|---:|---:|",
         *(row for number in threads for row in step_rows(timed, repeats, number)),
-        "",
-        f"| CPU s per image, one thread | {' | '.join(forms)} |",
-        "|---|---:|---:|",
-        *part_rows(forms, repeats),
     ]
+    if device == "cpu":
+        lines += [
+            "",
+            f"| CPU s per image, one thread | {' | '.join(forms)} |",
+            "|---|---:|---:|",
+            *part_rows(forms, repeats),
+        ]
     return "\n".join(lines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     data_argument(parser)
+    device_argument(parser)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, nargs="+", default=[2, 1])
     parser.add_argument("--record", action="store_true", help=f"add the tables to {PAGE.name}")
     arguments = parser.parse_args()
-    text = report(arguments.data, arguments.repeats, arguments.threads)
+    text = report(arguments.data, arguments.repeats, arguments.threads, arguments.device)
     print(text)
     if arguments.record:
         record(PAGE, text)

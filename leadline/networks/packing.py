@@ -22,6 +22,10 @@ _FOLDING_COST, _COPYING_COST = 200, 100
 """Multiplications of a convolution that take as long as folding one weight of the larger kernel,
 and as bringing one weight into the shape that a border needs: both are bound by memory (measured
 on a CPU)."""
+_LAUNCHING_COST = 10**11
+"""Multiplications that a large GPU does while the border's some seventy small kernels are launched:
+the folded form of a single picture took 1.4 ms longer a packing there
+(benchmarks/packnet_step.md)."""
 
 
 class ConvNormELU(nn.Module):
@@ -103,7 +107,11 @@ class Packing(nn.Module):
         # What is traced for a compiled or exported program is nothing to keep: it folds each time.
         learns = self.training or torch.is_grad_enabled()
         keeps = not (learns or torch.compiler.is_compiling() or self.expand.weight.is_inference())
-        if not folding_pays(packed.shape, self.kernel, self.features, kept=keeps):
+        pairs = packed.shape[1] * self.compress.convolution.out_channels
+        launching = _LAUNCHING_COST / pairs if packed.is_cuda else 0.0
+        if not folding_pays(
+            packed.shape, self.kernel, self.features, kept=keeps, launching=launching
+        ):
             return self.compress.finish(self.in_turn(packed))
         return self.compress.finish(self.as_one(packed, self._kept_kernel() if keeps else None))
 
@@ -228,9 +236,12 @@ def _spread(
     return torch.stack(shifted).sum(dim=0)
 
 
-def folding_pays(shape: torch.Size, kernel: int, features: int, *, kept: bool = False) -> bool:
+def folding_pays(
+    shape: torch.Size, kernel: int, features: int, *, kept: bool = False, launching: float = 0.0
+) -> bool:
     """Whether one convolution of packed maps and its border cost less than two, counted in
-    multiplications for each pair of channels; `kept` kernels are folded once for many calls.
+    multiplications for each pair of channels; `kept` kernels are folded once for many calls, and
+    `launching` is what a GPU waits for the border.
     """
     batch, _, height, width = shape
     rim = kernel // 2
@@ -240,7 +251,7 @@ def folding_pays(shape: torch.Size, kernel: int, features: int, *, kept: bool = 
     as_one = batch * height * width * (kernel + 2) ** 2
     border = rim * kernel * features * (batch * 2 * (height + width) + 4 * _COPYING_COST)
     folding = 0 if kept else _FOLDING_COST * (kernel + 2) ** 2 * features
-    return as_one + border + folding < in_turn
+    return as_one + border + folding + launching < in_turn
 
 
 class Unpacking(nn.Module):

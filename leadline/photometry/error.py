@@ -6,7 +6,6 @@ the same numbers, forward and backward, from the compiled pass of `compiled.py`.
 
 from typing import Literal
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
@@ -32,14 +31,14 @@ def absolute_difference(
     return (difference.square() + ROBUST_EPSILON).sqrt()
 
 
-def _window_mean(image: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-    padded = functional.pad(image, (1, 1, 1, 1), mode="reflect")
-    return functional.avg_pool2d(padded, kernel_size=3, stride=1)
+def _window_mean(image: Float[Tensor, "*n c h w"]) -> Float[Tensor, "*n c h w"]:
+    padded = functional.pad(image.flatten(0, -4), (1, 1, 1, 1), mode="reflect")
+    return functional.avg_pool2d(padded, kernel_size=3, stride=1).view(image.shape)
 
 
 def ssim_distance(
-    a: Float[Tensor, "b c h w"], b: Float[Tensor, "b c h w"]
-) -> Float[Tensor, "b c h w"]:
+    a: Float[Tensor, "*n c h w"], b: Float[Tensor, "b c h w"]
+) -> Float[Tensor, "*n c h w"]:
     """Structural dissimilarity clamp((1 - SSIM) / 2, 0, 1) in 3x3 windows [ssim], [monodepth2].
 
     Windows are means with reflected borders; variances are E[x^2] - E[x]^2, uncorrected.
@@ -56,16 +55,19 @@ def ssim_distance(
 
 
 def photometric_error(
-    a: Float[Tensor, "b c h w"],
+    a: Float[Tensor, "*n c h w"],
     b: Float[Tensor, "b c h w"],
     ssim_weight: float = SSIM_WEIGHT,
     absolute_form: Absolute = "l1",
-) -> Float[Tensor, "b 1 h w"]:
-    """pe(a, b) = w * mean_c ssim_distance(a, b) + (1 - w) * mean_c |a - b| [monodepth2]."""
-    absolute = absolute_difference(a, b, absolute_form).mean(1, keepdim=True)
+) -> Float[Tensor, "*n 1 h w"]:
+    """pe(a, b) = w * mean_c ssim_distance(a, b) + (1 - w) * mean_c |a - b| [monodepth2].
+
+    Of one batch, or of several stacked before the batch axis, of which b is looked at once.
+    """
+    absolute = absolute_difference(a, b, absolute_form).mean(-3, keepdim=True)
     if ssim_weight == 0:
         return absolute
-    structural = ssim_distance(a, b).mean(1, keepdim=True)
+    structural = ssim_distance(a, b).mean(-3, keepdim=True)
     return ssim_weight * structural + (1 - ssim_weight) * absolute
 
 
@@ -85,6 +87,4 @@ def photometric_errors(
             explanations, target, ssim_weight, 0.0 if absolute_form == "l1" else ROBUST_EPSILON
         )
         return errors
-    return torch.stack(
-        [photometric_error(one, target, ssim_weight, absolute_form)[:, 0] for one in explanations]
-    )
+    return photometric_error(explanations, target, ssim_weight, absolute_form)[:, :, 0]

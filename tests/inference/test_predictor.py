@@ -100,3 +100,15 @@ def test_no_photograph_no_depth(model: DepthPredictor, tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("no image")
     with pytest.raises(ValueError, match="expected a whole image"):
         model(tmp_path / "text.png")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU to compare with")
+def test_gpu_predicts_the_same(
+    model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    path = write_photographs(tmp_path, ["a.png"], SIZE) / "a.png"
+    cpu, gpu = (
+        DepthPredictor.load(model_folder, device=device)(path) for device in ("cpu", "cuda")
+    )
+    np.testing.assert_allclose(gpu, cpu, rtol=1e-4)

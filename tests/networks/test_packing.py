@@ -89,6 +89,8 @@ def test_the_form_is_chosen_by_cost_and_changes_nothing() -> None:
         expected = layer.compress.finish(layer.in_turn(packed))
         torch.testing.assert_close(layer(maps), expected, rtol=1e-4, atol=1e-5)
     assert not folding_pays(torch.Size((4, 64, 1, 4000)), 5, 8), "less than its border"
+    large = torch.Size((1, 64, 64, 64))
+    assert not folding_pays(large, 3, 8, launching=64 * 64 * 8 * 9), "a GPU would wait"
 
 
 def test_what_is_kept_for_many_calls_follows_the_weights() -> None:

@@ -93,3 +93,10 @@ def test_gradient_matches_finite_differences(weight: float) -> None:
     assert torch.autograd.gradcheck(
         lambda x: photometric_error(x, b, weight), a.requires_grad_(), eps=1e-7
     )
+
+
+def test_stacked_pictures_are_judged_as_each_alone() -> None:
+    stacked, target = torch.rand(3, 2, 3, 8, 9), torch.rand(2, 3, 8, 9)
+    together = photometric_error(stacked, target)
+    alone = torch.stack([photometric_error(one, target) for one in stacked])
+    torch.testing.assert_close(together, alone)

@@ -1,6 +1,7 @@
 """Every recipe is complete, is built as it says, and takes a step in which everything learns."""
 
 import json
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 import yaml
 from jsonargparse import ArgumentParser, Namespace
 from scenes import NEXT, plane_batch
+from torch import nn
 
 from leadline.offset import STEREO, Offset
 from leadline.recipes import recipe_names, recipe_text
@@ -211,3 +213,31 @@ def test_an_unknown_recipe_brings_the_nearest_name() -> None:
         recipe_text("depth_hint_s")
     with pytest.raises(ValueError, match="there are banet, demo, depth_hints_ms"):
         recipe_text("zzz")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU to compare with")
+@pytest.mark.parametrize("name", recipe_names())
+def test_gpu_takes_the_same_step(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    torch.manual_seed(0)
+    module = built(name)
+    for layer in module.modules():
+        if isinstance(layer, nn.Dropout):
+            # Each device has chances of its own.
+            layer.p = 0.0
+    recipe = yaml.safe_load(recipe_text(name))
+    batch = batch_for(recipe["data"], "true_poses" in module.objective.needed())
+    start = deepcopy(module.state_dict())
+    losses, gradients = [], []
+    for device in ("cpu", "cuda"):
+        module.load_state_dict(start)
+        module.to(device).zero_grad()
+        step = training_step(module.predictor, module.explainer, module.objective, batch.to(device))
+        step.loss.backward()
+        losses.append(step.loss.item())
+        learning = [p.grad for p in module.predictor.parameters() if p.grad is not None]
+        gradients.append(torch.cat([g.flatten().cpu() for g in learning]))
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+    # Where two explanations are equally good rounding decides which of them learns.
+    apart = (gradients[1] - gradients[0]).norm() / gradients[0].norm()
+    assert apart < 0.05
