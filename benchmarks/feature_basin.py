@@ -105,6 +105,10 @@ def pair_of(source: Source, frame: FrameId, size: tuple[int, int]) -> Pair:
     return Pair(left, right, disparity)
 
 
+def features_run(world: str, kind: str, out: Path, seed: int = SEED) -> Path:
+    return out / f"{world}_{kind.replace(' ', '_')}_{seed}"
+
+
 def train_features(
     world: str, kind: str, source: dict[str, object], out: Path, seed: int = SEED
 ) -> Path:
@@ -127,7 +131,7 @@ def train_features(
             "--run.loggers=[]",
         ],
     )
-    return train_model(config, RECIPE, out / f"{world}_{kind.replace(' ', '_')}_{seed}")
+    return train_model(config, RECIPE, features_run(world, kind, out, seed))
 
 
 def chosen(pair: Pair, texture: str, random: np.random.Generator) -> np.ndarray:

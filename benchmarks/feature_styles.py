@@ -16,7 +16,7 @@ folder.
 """
 
 import multiprocessing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
-from feature_basin import BACKBONE, WORLD, train_features
+from feature_basin import BACKBONE, WORLD, features_run, train_features
 from landscape import TEXTURELESS, WINDOW, contrast
 from small_world import (
     FIGURES,
@@ -36,6 +36,7 @@ from small_world import (
     compared,
     conditions,
     every_run,
+    finished,
     guesses,
     prepare,
     run_all,
@@ -51,6 +52,7 @@ from leadline.evaluation.predictions import open_predictions, open_truth
 from leadline.evaluation.protocol import named_protocol
 from leadline.evaluation.run import PREDICTIONS, TRUTH
 from leadline.metrics import region_abs_rel
+from leadline.networks.trained_part import RUN_MODEL
 from leadline.recipes import recipe_text
 
 PUBLISHED, EVENLY = 0.001, 0.3
@@ -71,11 +73,12 @@ TEXTURELESS_FIGURE = "textureless"
 FIGURES_HERE = (*FIGURES, TEXTURELESS_FIGURE)
 
 
-def recipe_file(style: str, features: Path, seed: int, out: Path) -> Path:
+def recipe_file(style: str, seed: int, out: Path) -> Path:
     """A recipe with and without colours, features and calibration, as a file; its name begins as
     that of the recipe, by which it is known whether it learns from hints.
     """
     base, colours, weight = STYLES[style]
+    features = features_run("synthetic", "learned", out, seed) / RUN_MODEL
     content = yaml.safe_load(recipe_text(base))
     networks, objective = content["model"]["predictor"]["init_args"], content["model"]["objective"]
     if not colours:
@@ -153,13 +156,21 @@ def table(rows: list[Row], no_picture: dict[str, float]) -> str:
     return "\n".join([*lines, "", *every_run(rows, list(STYLES))]) + "\n"
 
 
-def trials(features: Mapping[int, Path], out: Path) -> list[Trial]:
+def trials(out: Path) -> list[Trial]:
     """All styles of a seed, then those of the next."""
     return [
-        Trial(style, str(recipe_file(style, features[seed], seed, out)), seed)
-        for seed in SEEDS
-        for style in STYLES
+        Trial(style, str(recipe_file(style, seed, out)), seed) for seed in SEEDS for style in STYLES
     ]
+
+
+def seeds_without_features(everything: Sequence[Trial], out: Path) -> set[int]:
+    """Those of runs that are still to be made and compare features."""
+    done = {(row["style"], row["seed"]) for row in finished(everything, out)}
+    return {
+        trial.seed
+        for trial in everything
+        if STYLES[trial.name][2] and (trial.name, trial.seed) not in done
+    }
 
 
 def main() -> None:
@@ -167,13 +178,16 @@ def main() -> None:
     out = options.out.resolve()
     prepare(out, settings=WORLD)
     (out / "synthetic.txt").write_text((out / "train.txt").read_text())
+    everything = trials(out)
     source, context = source_config(out / "world"), multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(options.jobs, mp_context=context) as pool:
         runs = [
-            pool.submit(train_features, "synthetic", "learned", source, out, seed) for seed in SEEDS
+            pool.submit(train_features, "synthetic", "learned", source, out, seed)
+            for seed in sorted(seeds_without_features(everything, out))
         ]
-        features = dict(zip(SEEDS, (run.result() for run in runs), strict=True))
-    rows = run_all(trials(features, out), out, options.jobs, train_and_score_textureless)
+        for run in runs:
+            run.result()
+    rows = run_all(everything, out, options.jobs, train_and_score_textureless)
     TABLE.write_text(table(rows, guesses(out)))
     print(TABLE.read_text())
 

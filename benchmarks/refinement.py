@@ -1,15 +1,16 @@
 """What does refinement at test time gain, what does it cost, and does it harm a good frame?
 
 Models that were trained elsewhere go on learning for 20 iterations on frames that they never saw:
-per sample, every frame from the trained weights, and per sequence [featdepth]. In the synthetic
-world the models of `feature_styles.py` (photometric and both, three seeds) on its held-out drives;
-on real photographs those of `real_photographs.py` on KITTI drive 0023 against its LiDAR. A frame
-is made worse where its Abs Rel grows by more than 1 %. Hints are not looked at, also by models that
-learnt from them: at test time there are none. Seconds are those of refining and predicting one
-frame, on one thread. Evaluations resume.
+per sample, every frame from the trained weights, and per sequence [featdepth]. In synthetic worlds,
+on drives that were held out: the models of `velocity.py` (video and speed) and of
+`hints_training.py` (stereo pairs with hints), three seeds each. On real photographs those of
+`real_photographs.py` on KITTI drive 0023 against its LiDAR. A frame is made worse where its Abs Rel
+grows by more than 1 %. Hints are not looked at, also by models that learnt from them: at test time
+there are none. Seconds are those of refining and predicting one frame, on one thread. Evaluations
+resume.
 
-    python benchmarks/refinement.py --out runs/refinement --synthetic runs/features --real runs/real
-        [--jobs 1]
+    python benchmarks/refinement.py --out runs/refinement --video runs/speed --stereo runs/hints
+        --real runs/real [--jobs 1]
 """
 
 import multiprocessing
@@ -39,7 +40,8 @@ MANNERS = {
     "per sample": PER_SAMPLE,
     "per sequence": RefineSettings(ITERATIONS, "sequence"),
 }
-STYLES = ("photometric", "both")
+VIDEO, STEREO = "M+v", "consistent"
+"""Folders of `velocity.py` and of `hints_training.py`, without their seeds."""
 REAL = ("monodepth2_s", "depth_hints_s_consistent")
 """Folders of `real_photographs.py`."""
 WORSE = 1.01
@@ -76,13 +78,12 @@ class Case:
         return evaluation, float(clock.read_text())
 
 
-def cases(synthetic: Path, real: Path, data: Path, out: Path) -> Iterator[Case]:
-    for style in STYLES:
+def cases(video: Path, stereo: Path, real: Path, data: Path, out: Path) -> Iterator[Case]:
+    for name, style, folder in (("video", VIDEO, video), ("stereo", STEREO, stereo)):
         for seed in SEEDS:
-            model = synthetic / f"{style}_{seed}" / "model"
-            name = f"{style}, seed {seed}"
-            world, split = synthetic / "world", synthetic / "test.txt"
-            yield Case("synthetic", name, model, world, split, PROTOCOL)
+            model = folder / f"{style}_{seed}" / "model"
+            world, split = folder / "world", folder / "test.txt"
+            yield Case("synthetic", f"{name}, seed {seed}", model, world, split, PROTOCOL)
     drives = open_drives(data)
     split = out / "drive_0023.txt"
     frames = [f for f in drives.frames if f.sequence.endswith(PNG_DRIVE) and f.camera == 0]
@@ -149,13 +150,14 @@ def table(rows: Sequence[str]) -> str:
 
 def main() -> None:
     parser = run_options(__doc__)
-    for name in ("synthetic", "real"):
+    for name in ("video", "stereo", "real"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     data_argument(parser)
     options = parser.parse_args()
     out, data = options.out.resolve(), options.data.resolve()
     out.mkdir(parents=True, exist_ok=True)
-    everything = list(cases(options.synthetic.resolve(), options.real.resolve(), data, out))
+    folders = [path.resolve() for path in (options.video, options.stereo, options.real)]
+    everything = list(cases(*folders, data, out))
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(options.jobs, mp_context=context) as pool:
         rows = list(pool.map(row, everything, [out] * len(everything)))

@@ -47,6 +47,7 @@ INITIAL_DEPTH = 2.0
 """Network units, 10.8 m for a pair. From the released 0.2 this learning rate drove all depths of
 some runs to the minimum in the first steps, which says nothing of a recipe."""
 PROTOCOL = "dense"
+ROWS = "rows.jsonl"
 
 SEEDS = (0, 1, 2)
 SIGNIFICANT, CERTAIN = 2.0, 4.3
@@ -188,10 +189,7 @@ def run_all(
     score: Callable[[Trial, Path], Row] = train_and_score,
 ) -> list[Row]:
     """The rows of all trials; those in `rows.jsonl` with the same settings are not made again."""
-    path = out / "rows.jsonl"
-    found = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    wanted = {(trial.name, trial.seed): trial.settings for trial in trials}
-    rows = [row for row in found if wanted.get((row["style"], row["seed"])) == row.get("settings")]
+    rows = finished(trials, out)
     done = {(row["style"], row["seed"]) for row in rows}
     todo = [trial for trial in trials if (trial.name, trial.seed) not in done]
     context = multiprocessing.get_context("spawn")
@@ -199,10 +197,18 @@ def run_all(
         for future in as_completed([pool.submit(score, trial, out) for trial in todo]):
             row = future.result()
             rows.append(row)
-            with path.open("a") as file:
+            with (out / ROWS).open("a") as file:
                 file.write(json.dumps(row) + "\n")
             print(row, flush=True)
     return rows
+
+
+def finished(trials: Sequence[Trial], out: Path) -> list[Row]:
+    """The rows that earlier calls made with the same settings."""
+    path = out / ROWS
+    found = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    wanted = {(trial.name, trial.seed): trial.settings for trial in trials}
+    return [row for row in found if wanted.get((row["style"], row["seed"])) == row.get("settings")]
 
 
 def guesses(out: Path, alignment: Alignment = UNALIGNED) -> dict[str, float]:

@@ -8,13 +8,17 @@ from torch import Tensor
 from torch.nn import functional
 
 from leadline.geometry.landing import Landing, land
-from leadline.geometry.warp import inside, sample
+from leadline.geometry.warp import sample
+
+_ROUNDING = 1e-2
+"""Pixels by which a point may miss the outermost centres and still be read."""
 
 
 class Residual(NamedTuple):
     """Differences of features, and how the source's features change where they were taken.
 
-    Both are 0 where a point is not valid: behind the source, or outside its picture.
+    Both are 0 where a point is not valid: behind the source, or beyond the outermost centres of its
+    map, where there is nothing to read between.
     """
 
     values: Float[Tensor, "b c p"]
@@ -53,7 +57,7 @@ def feature_residual(
     found = sample(source, landing.pixels[:, :, None])[:, :, 0]
     there, by_u, by_v = found.chunk(3, dim=1)
     size = (source.shape[-2], source.shape[-1])
-    valid = landing.in_front & inside(landing.pixels[:, :, None], size)[:, 0, 0]
+    valid = landing.in_front & _between_centres(landing.pixels, size)
     if available is not None:
         valid = valid & available[:, None]
     return Residual(
@@ -62,6 +66,14 @@ def feature_residual(
         landing=landing,
         valid=valid,
     )
+
+
+def _between_centres(pixels: Float[Tensor, "b 2 p"], size: tuple[int, int]) -> Bool[Tensor, "b p"]:
+    """A coarse map's outermost centres may lie far within the picture, or on its border."""
+    height, width = size
+    u, v = pixels.unbind(1)
+    across = (u >= -_ROUNDING) & (u <= width - 1 + _ROUNDING)
+    return across & (v >= -_ROUNDING) & (v <= height - 1 + _ROUNDING)
 
 
 def mean_absolute(residual: Residual, sources: int) -> Float[Tensor, "b c"]:

@@ -45,7 +45,7 @@ def of_sample(batch: Batch, index: int) -> Batch:
 def close(found: Predictions, expected: Predictions) -> None:
     # Rounding of the batch grows with the steps of a layer whose features are still at random.
     torch.testing.assert_close(
-        found.depth[TARGET][0], expected.depth[TARGET][0], atol=1e-4, rtol=3e-3
+        found.depth[TARGET][0], expected.depth[TARGET][0], atol=1e-4, rtol=1e-2
     )
     assert found.poses.keys() == expected.poses.keys()
     for offset, pose in expected.poses.items():
