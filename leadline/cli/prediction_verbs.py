@@ -123,12 +123,12 @@ def _predict_frames(
     predictor: FramePredictor = (
         NeighbourPrediction(reader) if settings is None else FrameRefinement(reader, settings)
     )
-    manner = "" if settings is None else described(reader, settings, source_settings)
+    manner = described(reader, settings, source_settings)
     metric = reader.model.config.metric
     with progress("images") as advance:
         summary = predict_frames(
             predictor,
-            prediction_settings(reader.model, options.model, refined=manner),
+            prediction_settings(reader.model, options.model, manner=manner),
             photographs_of(source, frames),
             options.out,
             options.outputs or default_outputs(metric),

@@ -50,18 +50,18 @@ class PredictionSettings:
     """Share of each picture's height, at its bottom, in which nothing is predicted."""
     resize: Resize = "inverse_depth"
     """How depth was brought to the size of its picture."""
-    refined: str = ""
-    """How the network went on learning on the pictures themselves before it predicted them."""
+    manner: str = ""
+    """What the network saw beside each picture, and how it went on learning on them before."""
 
     @property
     def name(self) -> str:
         """For people, and unlike that of any other model."""
-        return f"{self.recipe or 'model'} {self.model}{self._manner}"
+        return f"{self.recipe or 'model'} {self.model}{self._added}"
 
     @property
-    def _manner(self) -> str:
+    def _added(self) -> str:
         flip = " flip" if self.flip else ""
-        return f"{flip}, refined by {self.refined.split(',')[0]}" if self.refined else flip
+        return f"{flip}, {self.manner.split(',')[0]}" if self.manner else flip
 
     def differences(self, other: "PredictionSettings") -> str:
         """What is otherwise in `other`; nothing where they are equal."""

@@ -90,7 +90,7 @@ def evaluate_model(
         predictor = NeighbourPrediction(reader)
         if refine is not None:
             predictor = FrameRefinement(reader, refine)
-            settings = replace(settings, refined=described(reader, refine, source_settings))
+        settings = replace(settings, manner=described(reader, refine, source_settings))
     _begin(out, settings.name, data)
     if predictor is not None:
         say(str(export_frames(predictor, settings, source, frames, out / PREDICTIONS, progress)))

@@ -137,7 +137,7 @@ def prediction_settings(
     model_folder: Path,
     upright: bool = False,
     resize: Resize = "inverse_depth",
-    refined: str = "",
+    manner: str = "",
 ) -> PredictionSettings:
     """What a record says of predictions by `model`, which was loaded from `model_folder`."""
     return PredictionSettings(
@@ -149,7 +149,7 @@ def prediction_settings(
         upright=upright,
         crop_bottom=model.crop_bottom,
         resize=resize,
-        refined=refined,
+        manner=manner,
     )
 
 

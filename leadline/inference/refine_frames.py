@@ -135,15 +135,17 @@ class FrameRefinement:
 
 
 def described(
-    reader: FrameReader, settings: RefineSettings, source_settings: Sequence[str] = ()
+    reader: FrameReader, settings: RefineSettings | None, source_settings: Sequence[str] = ()
 ) -> str:
-    """All on which refined depth depends beside the model and the pictures, for the record of
-    predictions: what was made otherwise is made anew.
+    """All on which depth depends beside the model and the pictures, where neighbours are looked at
+    and perhaps learnt from, for the record of predictions: what was made otherwise is made anew.
     """
-    parts = [str(settings), *sorted(source_settings)]
+    neighbours = " ".join(str(offset) for offset in reader.recipe.offsets if offset != TARGET)
+    manner = f"with {neighbours}" if settings is None else f"refined by {settings}"
+    parts = [manner, *sorted(source_settings)]
     if reader.extras.hints is not None:
         parts.append(f"hints {reader.extras.hints.resolve()}")
-    if settings.per == "sequence":
+    if settings is not None and settings.per == "sequence":
         names = "\n".join(map(str, sorted(reader.frames)))
         digest = hashlib.sha256(names.encode()).hexdigest()[:8]
         parts.append(f"{len(reader.frames)} frames {digest}")

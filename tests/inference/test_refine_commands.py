@@ -44,7 +44,7 @@ def test_commands_write_the_same_and_go_on(small: Path, world: Path, tmp_path: P
     assert len((out / "refinement.csv").read_text().splitlines()) == 7
     other = leadline(*words, "--learning-rate", "1e-3")
     assert other.code == 2
-    assert "refined 3 iterations per sample at 0.003 instead of" in other.complaint
+    assert "manner refined by 3 iterations per sample at 0.003 instead of" in other.complaint
 
 
 def test_predict_refines_a_folder(small: Path, world: Path, tmp_path: Path) -> None:
