@@ -36,18 +36,6 @@ from leadline.types import Sample
 FAST = RefineSettings(iterations=5, learning_rate=3e-3)
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_stereo_folder(tmp_path_factory.mktemp("refine") / "world", count=3)
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model with a tiny backbone, trained on pairs."""
-    folder = tmp_path_factory.mktemp("small")
-    return write_model(folder / "model", str(write_tiny_backbone(folder / "tiny")))
-
-
 def refinement_of(
     model: Path, world: Path, settings: RefineSettings, hints: Path | None = None
 ) -> tuple[FrameRefinement, ImageFolder]:

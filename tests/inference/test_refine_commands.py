@@ -3,25 +3,12 @@
 import shutil
 from pathlib import Path
 
-import pytest
 from commands import leadline
 from small_models import PAIRS, files_below, write_model, write_tiny_backbone
-from worlds import hints_of, write_stereo_folder
+from worlds import hints_of
 
 from leadline.data.synthetic.generate import generate
 from leadline.data.synthetic.settings import WorldSettings
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_stereo_folder(tmp_path_factory.mktemp("refine") / "world", count=3)
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model with a tiny backbone, trained on pairs."""
-    folder = tmp_path_factory.mktemp("small")
-    return write_model(folder / "model", str(write_tiny_backbone(folder / "tiny")))
 
 
 def test_commands_write_the_same_and_go_on(small: Path, world: Path, tmp_path: Path) -> None:
