@@ -1,4 +1,4 @@
-"""Supervision by true poses and true depth, as BA-Net is trained with [ba-net].
+"""Supervision by true poses, as BA-Net is trained with beside `DepthResidual` [ba-net].
 
 The weights that the four terms have in the paper are not known here. With rotation 300, translation
 1, flow 0.1 and depth 1 each is of the order of 0.1 to 1 for errors of 3 degrees, half a network
@@ -12,8 +12,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from leadline.geometry.warp import inside, reproject
-from leadline.losses.residuals import berhu
 from leadline.losses.term import Need, Term
+from leadline.losses.true_depth import true_depth
 from leadline.offset import TARGET, Offset
 from leadline.types import Batch, LossValue, Scene
 
@@ -64,7 +64,7 @@ class FlowConsistency(Term):
     needs = frozenset[Need]({"true_poses", "depth"})
 
     def forward(self, scene: Scene) -> LossValue:
-        batch, depth = scene.batch, _true_depth(scene)
+        batch, depth = scene.batch, true_depth(scene)
         if batch.intrinsics is None:
             raise ValueError("flow needs intrinsics, and this data set has none")
         measured = depth > 0
@@ -86,26 +86,6 @@ class FlowConsistency(Term):
                 error = (found - there).abs().sum(1, keepdim=True).clamp(max=farthest)
                 sums[scale] = sums[scale] + error.where(counted, 0.0).sum()
         return LossValue(torch.stack(list(sums.values())), count.expand(len(sums)))
-
-
-class DepthBerHu(Term):
-    """Mean over measured pixels of the reverse Huber of d - d*, in network units [ba-net], [fcrn].
-
-    At every scale, brought to the size of the images.
-    """
-
-    needs = frozenset[Need]({"depth"})
-    gives_scale = True
-
-    def forward(self, scene: Scene) -> LossValue:
-        batch, depth = scene.batch, _true_depth(scene)
-        measured = depth > 0 if batch.loss_mask is None else (depth > 0) & batch.loss_mask
-        truth = depth / batch.unit
-        errors = [
-            berhu(predicted / batch.unit, truth, measured).where(measured, 0.0).sum()
-            for predicted in scene.errors.depth.values()
-        ]
-        return LossValue(torch.stack(errors), measured.sum().to(truth.dtype).expand(len(errors)))
 
 
 def _quaternion_distance(
@@ -138,15 +118,3 @@ def _true_pose(batch: Batch, offset: Offset) -> tuple[Float[Tensor, "b 4 4"], Bo
     known = batch.available[offset] & truth.isfinite().flatten(1).all(1)
     still = torch.eye(4, dtype=truth.dtype, device=truth.device)
     return truth.where(known[:, None, None], still), known
-
-
-def _true_depth(scene: Scene) -> Float[Tensor, "b 1 h w"]:
-    depth, size = scene.batch.depth, scene.batch.size
-    if depth is None:
-        raise ValueError("the objective looks at true depth, but the batch has none")
-    if tuple(depth.shape[-2:]) != size:
-        raise ValueError(
-            f"true depth: expected the size of the images {size}, got {tuple(depth.shape[-2:])}; "
-            "scatter it at the training size"
-        )
-    return depth

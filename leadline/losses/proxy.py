@@ -8,7 +8,7 @@ from torch import Tensor
 
 from leadline.geometry.depth import to_full_size
 from leadline.losses.explanations import Reduction, contest
-from leadline.losses.residuals import RESIDUALS
+from leadline.losses.residuals import RESIDUALS, Residual
 from leadline.losses.term import BELIEVED, SUPPLIERS, Need, Term
 from leadline.types import Batch, Errors, LossValue, Scene
 
@@ -39,7 +39,7 @@ class ProxySupervision(Term):
     def __init__(
         self,
         believe: Literal["hint_wins", "everywhere"] = "hint_wins",
-        residual: Literal["log_l1", "l1", "berhu"] = "log_l1",
+        residual: Residual = "log_l1",
         automask: bool = True,
         reduction: Reduction = "min",
         uncertainty: bool = False,
@@ -47,7 +47,7 @@ class ProxySupervision(Term):
     ) -> None:
         super().__init__()
         self.believe = believe
-        self.residual = residual
+        self.residual: Residual = residual
         self.automask = automask
         self.reduction: Reduction = reduction
         self.uncertainty = uncertainty

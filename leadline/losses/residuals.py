@@ -1,5 +1,7 @@
 """How far a depth is from the depth it should be, per pixel, in network units."""
 
+from typing import Literal
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -26,6 +28,15 @@ def l1(
     return (prediction - truth).abs()
 
 
+def l2(
+    prediction: Float[Tensor, "b 1 h w"],
+    truth: Float[Tensor, "b 1 h w"],
+    valid: Bool[Tensor, "b 1 h w"],
+) -> Float[Tensor, "b 1 h w"]:
+    """(d - h)^2."""
+    return (prediction - truth).square()
+
+
 def berhu(
     prediction: Float[Tensor, "b 1 h w"],
     truth: Float[Tensor, "b 1 h w"],
@@ -42,4 +53,5 @@ def berhu(
     return torch.where(error <= threshold, error, (error.square() + threshold**2) / (2 * threshold))
 
 
-RESIDUALS = {"log_l1": log_l1, "l1": l1, "berhu": berhu}
+Residual = Literal["log_l1", "l1", "l2", "berhu"]
+RESIDUALS = {"log_l1": log_l1, "l1": l1, "l2": l2, "berhu": berhu}

@@ -4,6 +4,7 @@ import torch
 
 from leadline.geometry.depth import to_full_size
 from leadline.losses.term import Need, Term
+from leadline.losses.true_depth import true_depth
 from leadline.offset import TARGET
 from leadline.types import LossValue, Scene
 
@@ -19,15 +20,7 @@ class SparseInverseDepth(Term):
     gives_scale = True
 
     def forward(self, scene: Scene) -> LossValue:
-        truth, unit = scene.batch.depth, scene.batch.unit
-        if truth is None:
-            raise ValueError("the objective looks at true depth, but the batch has none")
-        size = scene.batch.size
-        if tuple(truth.shape[-2:]) != size:
-            raise ValueError(
-                f"true depth: expected the size of the images {size}, got "
-                f"{tuple(truth.shape[-2:])}; scatter it at the training size"
-            )
+        truth, unit, size = true_depth(scene), scene.batch.unit, scene.batch.size
         measured = truth > 0
         inverse_truth = unit / truth.where(measured, 1.0)
         sums, counts = [], []

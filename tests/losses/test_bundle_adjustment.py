@@ -14,17 +14,15 @@ from torch import Tensor
 
 from leadline.geometry.pose import compose_poses, pose_from_rotvec
 from leadline.losses.bundle_adjustment import (
-    DepthBerHu,
     FlowConsistency,
     PoseRotation,
     PoseTranslation,
 )
-from leadline.losses.residuals import berhu
 from leadline.losses.term import Objective, Term, Weighted
 from leadline.synthesis.errors import Explainer
 from leadline.types import Batch, Scene
 
-TERMS = (PoseRotation, PoseTranslation, FlowConsistency, DepthBerHu)
+TERMS = (PoseRotation, PoseTranslation, FlowConsistency)
 DEPTH = 10.0
 
 
@@ -124,22 +122,7 @@ def test_flow_is_bounded_where_a_source_is_thought_to_stand_on_the_point() -> No
     assert change.grad.isfinite().all()
 
 
-def test_depth_is_the_reverse_huber_in_network_units() -> None:
-    batch = truth()
-    measured = torch.zeros(2, 1, *batch.size)
-    measured[0, :, :, ::3] = 5.0
-    measured[1, :, 4] = 9.0
-    value = DepthBerHu()(scene(replace(batch, depth=measured)))
-    prediction = torch.full_like(measured, DEPTH / batch.unit)
-    valid = measured > 0
-    expected = berhu(prediction, measured / batch.unit, valid)[valid].mean()
-    assert value.mean().item() == pytest.approx(expected.item(), rel=1e-5)
-    assert value.count.tolist() == [valid.sum()] * 2
-    masked = replace(batch, depth=measured, loss_mask=torch.zeros_like(valid))
-    assert DepthBerHu()(scene(masked)).count.tolist() == [0, 0]
-
-
-@pytest.mark.parametrize("term", TERMS[:3])
+@pytest.mark.parametrize("term", TERMS)
 def test_poses_that_are_not_known_do_not_count(term: Callable[[], Term]) -> None:
     batch = truth()
     change = motion([0.02, 0.0, 0.0], [0.1, 0.2, 0.0])
@@ -162,7 +145,7 @@ def test_unknown_poses_leave_gradients_finite() -> None:
     change = motion([0.02, 0.0, 0.0], [0.1, 0.2, 0.0]).clone().requires_grad_()
     found = scene(truth(), change=change)
     errors = scene(truth()).errors
-    for term in TERMS[:3]:
+    for term in TERMS:
         term()(replace(found, batch=batch, errors=errors)).mean().backward(retain_graph=True)
     assert change.grad is not None
     assert change.grad.isfinite().all()
@@ -171,12 +154,11 @@ def test_unknown_poses_leave_gradients_finite() -> None:
 
 def test_what_is_missing_is_named() -> None:
     found = scene(plane_batch())
-    for term in (FlowConsistency, DepthBerHu):
-        with pytest.raises(ValueError, match="the batch has none"):
-            term()(found)
-        small = replace(found, batch=replace(found.batch, depth=torch.ones(2, 1, 4, 4)))
-        with pytest.raises(ValueError, match="expected the size of the images"):
-            term()(small)
+    with pytest.raises(ValueError, match="the batch has none"):
+        FlowConsistency()(found)
+    small = replace(found, batch=replace(found.batch, depth=torch.ones(2, 1, 4, 4)))
+    with pytest.raises(ValueError, match="expected the size of the images"):
+        FlowConsistency()(small)
     blind = replace(found, batch=replace(truth(), intrinsics=None))
     with pytest.raises(ValueError, match="flow needs intrinsics"):
         FlowConsistency()(blind)
@@ -185,7 +167,6 @@ def test_what_is_missing_is_named() -> None:
 def test_a_term_says_what_it_needs_and_whether_it_gives_metres() -> None:
     metric = Objective({"translation": Weighted(PoseTranslation())})
     assert metric.gives_scale
-    assert Objective({"depth": Weighted(DepthBerHu())}).gives_scale
     assert not Objective({"rotation": Weighted(PoseRotation())}).gives_scale
     assert Objective({"flow": Weighted(FlowConsistency())}).needed() == {"true_poses", "depth"}
     with pytest.raises(ValueError, match=r"objective.translation needs true_poses"):

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from leadline.geometry.grid import IMAGE, Grid
 from leadline.geometry.ranges import range_to_depth
 from leadline.losses.bundle_adjustment import (
-    DepthBerHu,
     FlowConsistency,
     PoseRotation,
     PoseTranslation,
 )
+from leadline.losses.supervised import DepthResidual
 from leadline.networks.banet import BANet
 from leadline.networks.bundle_adjustment import BundleAdjustment
 from leadline.offset import STEREO, TARGET
@@ -152,7 +152,7 @@ def test_every_parameter_learns(network: BANet) -> None:
     batch = replace(plane_batch(2, SIZE), depth=torch.full((2, 1, *SIZE), 10.0))
     found = network(batch)
     scene = Scene(batch, found, Explainer()(batch, found, ()))
-    terms = (PoseRotation(), PoseTranslation(), FlowConsistency(), DepthBerHu())
+    terms = (PoseRotation(), PoseTranslation(), FlowConsistency(), DepthResidual("berhu"))
     sum(term(scene).mean() for term in terms).backward()  # type: ignore[union-attr]
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
@@ -268,7 +268,7 @@ def test_it_learns_to_move_and_to_turn(tiny: Callable[[str], str]) -> None:
         turned, moved = errors(found.poses[NEXT], truth)
         off.append((turned.mean().item(), moved.mean().item()))
         scene = Scene(batch, found, Explainer()(batch, found, ()))
-        loss = FlowConsistency()(scene).mean() + DepthBerHu()(scene).mean()
+        loss = FlowConsistency()(scene).mean() + DepthResidual("berhu")(scene).mean()
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
