@@ -5,9 +5,12 @@ import math
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
 
 from leadline.geometry.depth import sigmoid_to_inverse_depth
 
+LEAST_DEPTH = 1e-3
+"""Network units; depth has an inverse and a logarithm."""
 LOG_SCALE_LIMIT = 6.0
 """|u| of the uncertainty stays below this: weights between e^-6 and e^6."""
 
@@ -61,6 +64,24 @@ def logit_of_depth(depth: float, minimum: float, maximum: float) -> float:
         )
     share = (1 / depth - 1 / maximum) / (1 / minimum - 1 / maximum)
     return math.log(share / (1 - share))
+
+
+def positive_depth(values: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 h w"]:
+    """softplus(x) + 0.001, in network units: about x where that is large, and never 0."""
+    return functional.softplus(values) + LEAST_DEPTH
+
+
+def value_of_depth(depth: float) -> float:
+    """What `positive_depth` turns into `depth`.
+
+    Raises:
+        ValueError: the depth is not above the least one.
+    """
+    if not depth > LEAST_DEPTH:
+        raise ValueError(
+            f"initial_depth: expected more than {LEAST_DEPTH} network units, got {depth}"
+        )
+    return math.log(math.expm1(depth - LEAST_DEPTH))
 
 
 def bounded_log_scale(logits: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 h w"]:
