@@ -6,12 +6,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from leadline.geometry.camera import NEAREST_SHARE
+
 NEAREST_RANGE = 1e-4
 """Points nearer than that are none: where depth is missing, reading it between pixels may leave a
 trace of a neighbour, which would be seen at the epipole and outweigh all others."""
-NEAREST_SHARE = 1e-3
-"""A point counts as in front of the source from this share of its range on: a nearer one would be
-in the picture only of a camera that stands on it, and moves there without bounds."""
 
 
 class Landing(NamedTuple):

@@ -7,8 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from leadline.geometry.camera import NEAREST_SHARE
 from leadline.geometry.pose import pose_from_rotvec, stereo_pose
-from leadline.geometry.warp import inside, reproject, sample, warp_by_depth, warp_by_disparity
+from leadline.geometry.warp import (
+    inside,
+    reproject,
+    sample,
+    warp_by_depth,
+    warp_by_disparity,
+    warp_by_inverse_depth,
+)
 
 sizes = st.tuples(st.integers(2, 24), st.integers(2, 24))
 seeds = st.integers(0, 2**31)
@@ -131,3 +139,24 @@ def test_gradients_match_finite_differences(argument: str) -> None:
             eps=1e-7,
         )
     assert check
+
+
+def test_points_that_the_camera_passes_have_no_gradient_to_speak_of() -> None:
+    """Depths about the way that the camera drives, through the pole of the projection."""
+    intrinsics = torch.tensor([[100.0, 0, 96], [0, 100, 32], [0, 0, 1]])[None].expand(4000, 3, 3)
+    pose = torch.eye(4).repeat(4000, 1, 1)
+    pose[:, 2, 3] = -2.0
+    depth = torch.linspace(1.9, 2.2, 4000)[:, None, None, None].requires_grad_()
+    grid = depth.expand(-1, 1, 3, 5)
+    pixels, in_front = reproject(1 / grid, pose, intrinsics, intrinsics)
+    near = (1 - 2 / depth.detach()) <= NEAREST_SHARE
+    assert torch.equal(in_front, ~near.expand(-1, 1, 3, 5))
+    landed = warp_by_inverse_depth(
+        torch.rand(4000, 1, 64, 192), 1 / grid, pose, intrinsics, intrinsics
+    )
+    assert not landed.in_view[near[:, 0, 0, 0]].any()
+    landed.image.sum().backward()
+    assert depth.grad is not None
+    assert not depth.grad[near].any()
+    assert depth.grad.abs().max() < 15 * 100 / NEAREST_SHARE**2
+    assert pixels[~in_front.expand_as(pixels)].abs().min() > 192
