@@ -48,8 +48,9 @@ from leadline.types import Batch, Scene
 RECIPES: Mapping[str, str] = {
     **dict.fromkeys(("monodepth2_s", "featdepth_autoencoder"), "monodepth2_s"),
     **dict.fromkeys(("monodepth2_m", "monodepth2_m_brightness", "featdepth_m"), "monodepth2_m"),
-    **dict.fromkeys(("featdepth_joint", "banet"), "monodepth2_m"),
-    **dict.fromkeys(("monodepth2_ms", "featdepth_ms", "dfr_ms"), "monodepth2_ms"),
+    "banet": "monodepth2_m",
+    **dict.fromkeys(("monodepth2_ms", "featdepth_ms", "featdepth_joint"), "monodepth2_ms"),
+    "dfr_ms": "monodepth2_ms",
 }
 """By recipe, that of Monodepth2 that it is set beside: the one with the same frames, or nearest."""
 BACKBONE = "resnet18"

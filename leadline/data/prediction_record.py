@@ -107,6 +107,8 @@ class PredictionRecord:
             values = json.loads(path.read_text(encoding="utf-8"))
             settings = dict(values["settings"])
             del settings["unit"]
+            # As it was called before networks were told from others that look at neighbours.
+            settings.setdefault("manner", settings.pop("refined", ""))
             colours = values["colours"]
             return cls(
                 PredictionSettings(**settings | {"size": tuple(settings["size"])}),

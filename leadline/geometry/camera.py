@@ -13,9 +13,9 @@ MINIMUM_DEPTH = 1e-6
 """Projected depths are kept above this, so that a point at the camera's centre stays finite."""
 
 NEAREST_SHARE = 0.05
-"""A point counts as in front of the source from this share of its depth in the target on. Nearer
-ones would have to be passed almost by a camera to be seen there, and move without bounds in its
-image."""
+"""A point counts as in front of the source from this share of its depth (in bundle adjustment:
+range) in the target on. Nearer ones are seen only by a camera that all but passes them, and move
+without bounds in its image."""
 
 
 def pixel_grid(height: int, width: int, like: Tensor) -> Float[Tensor, "3 h w"]:

@@ -54,7 +54,8 @@ class ScaleInvariantLog(Term):
     wrong should at least be wrong evenly [eigen2015].
 
     Departure: the mean is taken within each image, and of images, so that it is the same however a
-    batch is spread over processes.
+    batch is spread over processes; slopes are means over the pairs of neighbours of each direction,
+    not over pixels, of which some have none.
 
     Args:
         invariance: l, from 0 to 1.
@@ -73,8 +74,9 @@ class ScaleInvariantLog(Term):
         self.invariance = invariance
         self.slopes = slopes
         self.nearest = nearest
-        # On an instance: with full invariance nothing tells metres.
-        self.gives_scale = invariance < 1  # type: ignore[misc]
+
+    def tells_metres(self) -> bool:
+        return self.invariance < 1
 
     def forward(self, scene: Scene) -> LossValue:
         truth = true_depth(scene)
@@ -112,7 +114,9 @@ class SILog(Term):
         _check_share(invariance)
         self.invariance = invariance
         self.nearest = nearest
-        self.gives_scale = invariance < 1  # type: ignore[misc]
+
+    def tells_metres(self) -> bool:
+        return self.invariance < 1
 
     def forward(self, scene: Scene) -> LossValue:
         truth = true_depth(scene)

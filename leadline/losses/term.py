@@ -42,11 +42,15 @@ class Term(nn.Module):
 
     needs: ClassVar[frozenset[Need]] = frozenset()
     gives_scale: ClassVar[bool] = False
-    """Whether what it asks for can only be had in metres."""
+    """Whether what such terms ask for can only be had in metres."""
 
     def needed(self) -> frozenset[Need]:
         """What this term, as it is set, looks at; checked before the first batch."""
         return self.needs
+
+    def tells_metres(self) -> bool:
+        """Whether what this term, as it is set, asks for can only be had in metres."""
+        return self.gives_scale
 
     def without(self, lacking: frozenset[Need]) -> "Term | None":
         """What is left of the term where so much of what it needs is not to be had: by default
@@ -106,7 +110,7 @@ class Objective(nn.Module):
     @property
     def gives_scale(self) -> bool:
         """Whether a term that counts makes the predictions metric."""
-        return any(w.term.gives_scale and w.weight > 0 for w in self.weighted.values())
+        return any(w.term.tells_metres() and w.weight > 0 for w in self.weighted.values())
 
     def check(self, offered: frozenset[Need]) -> None:
         """Refuse, before the first batch, an objective that asks for what nobody makes.

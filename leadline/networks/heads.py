@@ -81,7 +81,9 @@ def value_of_depth(depth: float) -> float:
         raise ValueError(
             f"initial_depth: expected more than {LEAST_DEPTH} network units, got {depth}"
         )
-    return math.log(math.expm1(depth - LEAST_DEPTH))
+    above = depth - LEAST_DEPTH
+    # log(exp(x) - 1), which would overflow.
+    return above + math.log(-math.expm1(-above))
 
 
 def bounded_log_scale(logits: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 h w"]:

@@ -114,3 +114,17 @@ def test_means_are_over_the_valid_points_of_all_sources_of_a_sample() -> None:
     both = one._replace(values=values, valid=valid)
     torch.testing.assert_close(mean_absolute(both, 2), one.values.abs().sum(-1) / 30)
     assert not mean_absolute(one._replace(valid=~one.valid, values=0 * one.values), 1).any()
+
+
+def test_points_beyond_the_outermost_centres_do_not_count() -> None:
+    """They lie in the picture, but there is nothing to read between."""
+    width = SIZE[1]
+    at = [(0.0, 5.0), (-0.3, 5.0), (width - 1.0, 5.0), (width - 0.7, 5.0), (7.0, -0.3), (7.0, 11.0)]
+    pixels = torch.tensor(at, dtype=torch.float64).T[None]
+    still = torch.eye(4, dtype=torch.float64)[None]
+    ranges = torch.full((1, len(at)), 2.0, dtype=torch.float64)
+    features = torch.zeros(1, CHANNELS, len(at), dtype=torch.float64)
+    source = with_gradient(plane_features())
+    found = feature_residual(features, source, ranges, unit_rays(pixels, K), still, K)
+    assert found.valid[0].tolist() == [True, False, True, False, False, True]
+    assert not found.values[0, :, ~found.valid[0]].any()

@@ -141,22 +141,30 @@ def test_gradients_match_finite_differences(argument: str) -> None:
     assert check
 
 
-def test_points_that_the_camera_passes_have_no_gradient_to_speak_of() -> None:
-    """Depths about the way that the camera drives, through the pole of the projection."""
-    intrinsics = torch.tensor([[100.0, 0, 96], [0, 100, 32], [0, 0, 1]])[None].expand(4000, 3, 3)
-    pose = torch.eye(4).repeat(4000, 1, 1)
-    pose[:, 2, 3] = -2.0
-    depth = torch.linspace(1.9, 2.2, 4000)[:, None, None, None].requires_grad_()
+def test_points_that_the_camera_passes_have_no_gradient() -> None:
+    """Depths about the way that the camera drives, through the pole of the projection, seen beside
+    the direction of travel, where they stay in the picture.
+    """
+    count, way = 4000, 2.0
+    camera = torch.tensor([[2.0, 0, 2.3], [0, 2.0, 1.1], [0, 0, 1]], dtype=torch.double)
+    cameras = camera.expand(count, 3, 3)
+    pose = torch.eye(4, dtype=torch.double).repeat(count, 1, 1)
+    pose[:, 2, 3] = -way
+    depth = torch.linspace(1.9, 2.4, count, dtype=torch.double)[:, None, None, None]
+    depth.requires_grad_()
     grid = depth.expand(-1, 1, 3, 5)
-    pixels, in_front = reproject(1 / grid, pose, intrinsics, intrinsics)
-    near = (1 - 2 / depth.detach()) <= NEAREST_SHARE
+    pixels, in_front = reproject(1 / grid, pose, cameras, cameras)
+    near = (1 - way / depth.detach()) <= NEAREST_SHARE
     assert torch.equal(in_front, ~near.expand(-1, 1, 3, 5))
-    landed = warp_by_inverse_depth(
-        torch.rand(4000, 1, 64, 192), 1 / grid, pose, intrinsics, intrinsics
+    warp = warp_by_inverse_depth(
+        torch.rand(count, 1, 3, 5, dtype=torch.double), 1 / grid, pose, cameras, cameras
     )
-    assert not landed.in_view[near[:, 0, 0, 0]].any()
-    landed.image.sum().backward()
-    assert depth.grad is not None
-    assert not depth.grad[near].any()
-    assert depth.grad.abs().max() < 15 * 100 / NEAREST_SHARE**2
-    assert pixels[~in_front.expand_as(pixels)].abs().min() > 192
+    assert not warp.in_view[near[:, 0, 0, 0]].any()
+    assert warp.in_view.any()
+    for values in (pixels, warp.image):
+        (gradient,) = torch.autograd.grad(values.abs().sum(), depth, retain_graph=True)
+        assert not gradient[near].any()
+        assert gradient[~near].any()
+        # A pixel's way from the epipole over the square of the share, as d(1/z) / dz.
+        assert gradient.abs().max() < 15 * 5 / NEAREST_SHARE**2
+    assert pixels[~in_front.expand_as(pixels)].abs().min() > 1000

@@ -73,7 +73,7 @@ def test_depth_is_positive_and_has_an_inverse() -> None:
     depth = positive_depth(values)
     assert (depth > 0).all()
     assert depth[..., -1].item() == pytest.approx(60, abs=0.01)
-    for wanted in (0.01, 2.0, 50.0):
+    for wanted in (0.01, 2.0, 50.0, 800.0):
         value = torch.tensor([[[[value_of_depth(wanted)]]]])
         assert positive_depth(value).item() == pytest.approx(wanted, rel=1e-4)
     with pytest.raises(ValueError, match="initial_depth: expected more than"):

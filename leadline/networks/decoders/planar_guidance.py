@@ -24,13 +24,30 @@ FEWEST = 8
 """Channels from which three values of a plane are made."""
 
 
+class _Reduction(nn.Module):
+    """1x1 convolutions that halve the channels down to eight, ELU after each, and a last one."""
+
+    def __init__(self, channels: int, first: int, outputs: int) -> None:
+        super().__init__()
+        widths = [channels, first]
+        while widths[-1] > FEWEST:
+            widths.append(widths[-1] // 2)
+        self.narrow = nn.Sequential()
+        for before, after in pairwise(widths):
+            self.narrow.extend([nn.Conv2d(before, after, 1, bias=False), nn.ELU()])
+        self.last = nn.Conv2d(widths[-1], outputs, 1, bias=False)
+
+    def forward(self, features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k h w"]:
+        return apply_in_full_precision(self.last, self.narrow(features))
+
+
 class LocalPlanarGuidance(nn.Module):
     """Features at stride k -> depth of k x k pixels each, from one plane [bts].
 
-    1x1 convolutions halve the channels down to eight and speak of the plane's normal and distance:
-    t = pi/3 s(a), p = 2 pi s(b), n = (sin t cos p, sin t sin p, cos t), n4 = s(c), with s the
-    sigmoid. Depth = n4 / (n1 u + n2 v + n3), u and v from -1/2 to 1/2 over the centres of the
-    pixels of a cell. In shares of the greatest depth.
+    Narrowed to three channels they speak of the plane's normal and distance: t = pi/3 s(a), p = 2
+    pi s(b), n = (sin t cos p, sin t sin p, cos t), n4 = s(c), with s the sigmoid. Depth = n4 / (n1
+    u + n2 v + n3), u and v from -1/2 to 1/2 over the centres of the pixels of a cell. In shares of
+    the greatest depth.
 
     Departure: the divisor is at least 0.05. In the corners of a large cell the steepest planes are
     seen edge on or from behind, where the formula has poles.
@@ -44,17 +61,11 @@ class LocalPlanarGuidance(nn.Module):
     def __init__(self, channels: int, first: int, stride: int) -> None:
         super().__init__()
         self.stride = stride
-        widths = [channels, first]
-        while widths[-1] > FEWEST:
-            widths.append(widths[-1] // 2)
-        self.reduce = nn.Sequential()
-        for before, after in pairwise(widths):
-            self.reduce.extend([nn.Conv2d(before, after, 1, bias=False), nn.ELU()])
-        self.plane = nn.Conv2d(widths[-1], 3, 1, bias=False)
+        self.plane = _Reduction(channels, first, 3)
 
     def forward(self, features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 1 _ _"]:
-        """At full size, in float32."""
-        said = apply_in_full_precision(self.plane, self.reduce(features)).sigmoid()
+        """At full size, in the precision of the weights."""
+        said = self.plane(features).sigmoid()
         theta, phi, distance = STEEPEST * said[:, :1], 2 * math.pi * said[:, 1:2], said[:, 2:]
         normal = (theta.sin() * phi.cos(), theta.sin() * phi.sin(), theta.cos(), distance)
         n1, n2, n3, n4 = (_repeated(x, self.stride) for x in normal)
@@ -92,7 +103,8 @@ class DenseDilation(nn.Module):
             for number, (count, d) in enumerate(zip(inputs, DILATIONS, strict=True))
         )
         self.merge = nn.Sequential(
-            nn.Conv2d(channels + BRANCH * len(DILATIONS), BRANCH, 3, padding=1), nn.ELU()
+            nn.Conv2d(channels + BRANCH * len(DILATIONS), BRANCH, 3, padding=1, bias=False),
+            nn.ELU(),
         )
 
     def forward(
@@ -112,6 +124,8 @@ class PlanarGuidanceDecoder(nn.Module):
     Stride 32 to 8: nearest enlarging, 3x3 convolution, ELU, batch normalisation; the backbone's map
     joined; 3x3, ELU. At stride 8 dense dilation. At strides 8, 4 and 2 planes guide: their depth at
     full size is shrunk and joined at the next finer stride, and all three are joined at the end.
+
+    Departure: where the backbone has no map at stride 2, none is joined there.
 
     Args:
         strides: of the maps, fine to coarse.
@@ -145,7 +159,7 @@ class PlanarGuidanceDecoder(nn.Module):
         self.join2 = _join(eighth + by_stride.get(2, 0) + 1, eighth)
         self.guide2 = LocalPlanarGuidance(eighth, eighth // 2, 2)
         self.up1 = _enlarge(eighth, eighth // 2, norm=False)
-        self.say1 = nn.Conv2d(eighth // 2, 1, 1, bias=False)
+        self.say1 = _Reduction(eighth // 2, eighth // 4, 1)
         self.join1 = _join(eighth // 2 + 4, eighth // 2)
         self.head = nn.Conv2d(eighth // 2, 1, 3, padding=1, bias=False)
 
@@ -161,7 +175,7 @@ class PlanarGuidanceDecoder(nn.Module):
         x = self.join2(torch.cat([self.up2(x), *finest, _shrunk(four, 2, x)], 1))
         two = self.guide2(x)
         x = self.up1(x)
-        said = apply_in_full_precision(self.say1, x).sigmoid()
+        said = self.say1(x).sigmoid()
         guides = [g.to(x.dtype) for g in (said, two, four, eight)]
         return apply_in_full_precision(self.head, self.join1(torch.cat([x, *guides], 1))).sigmoid()
 

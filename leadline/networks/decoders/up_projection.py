@@ -15,9 +15,10 @@ class UnpooledConvolution(nn.Conv2d):
     """A 5x5 convolution of a map that was enlarged by two, each pixel going to the upper left of
     four and zeros to the others, without making that map [fcrn].
 
-    Rows and columns of the result that are even see each third of the kernel's odd taps, odd ones
-    the rest: four convolutions of the small map, with 3x3, 3x2, 2x3 and 2x2 parts of the same
-    kernel, woven together. Three quarters of all multiplications would be by zero.
+    Rows and columns of the result that are even see the first, third and fifth tap of the kernel,
+    odd ones the second and fourth: four convolutions of the small map, with 3x3, 3x2, 2x3 and 2x2
+    parts of the same kernel, woven together. Of the large one three multiplications in four would
+    be by zero.
 
     Departure: odd rows look at the pixels above and below them, as in the enlarged map; the code
     of the released networks pads so that they look at the one above and that above it.
