@@ -85,6 +85,16 @@ def test_points_behind_or_at_the_source_are_told_apart_and_finite() -> None:
     assert ranges.grad.isfinite().all()
 
 
+def test_points_that_the_source_all_but_passes_are_none() -> None:
+    pose = torch.eye(4)[None].clone()
+    pose[0, 2, 3] = -2.0
+    rays = torch.tensor([0.0, 0.0, 1.0])[None, :, None].repeat(1, 1, 2)
+    # A thirty-third and a seventeenth of the range are left.
+    ranges = torch.tensor([[2.0625, 2.125]])
+    found = land(ranges, rays, pose, K.float()[None])
+    assert found.in_front.tolist() == [[False, True]]
+
+
 def test_a_trace_of_depth_is_no_point() -> None:
     """Between a hole and a pixel that is measured, read a hair beside the hole."""
     pose = torch.eye(4)[None].clone()

@@ -1,5 +1,6 @@
 """Networks that look at neighbours: predicted and evaluated with them, and said so without."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from commands import leadline
 from small_models import PAIRS, files_below, write_model, write_tiny_backbone
 from worlds import write_stereo_folder
 
+from leadline.data.prediction_record import RECORD
 from leadline.data.sources.folder import ImageFolder
 from leadline.data.synthetic.generate import generate
 from leadline.data.synthetic.settings import WorldSettings
@@ -47,6 +49,12 @@ def test_a_folder_is_predicted_with_its_neighbours(
     np.testing.assert_array_equal(alone, DepthPredictor.load(banet, device="cpu")(photograph))
     again = leadline("predict", banet, world, "--outputs", "npy", "--out", tmp_path / "whole")
     assert "0 predicted, 6 kept" in again.out
+    record = tmp_path / "whole" / RECORD
+    assert json.loads(record.read_text())["settings"]["manner"] == "with stereo"
+    # Another model of the same weights may look elsewhere.
+    record.write_text(record.read_text().replace('"with stereo"', '"with +1"'))
+    other = leadline("predict", banet, world, "--outputs", "npy", "--out", tmp_path / "whole")
+    assert "manner with +1 instead of with stereo" in other.complaint
 
 
 def test_a_frame_without_its_partner_is_predicted_by_itself(banet: Path, tmp_path: Path) -> None:

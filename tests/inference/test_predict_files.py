@@ -241,6 +241,19 @@ def test_depth_without_a_unit_is_not_written_as_metres(
     assert (settings["metric"], settings["unit"]) == (False, "arbitrary")
 
 
+def test_a_record_from_before_neighbours_were_noted_is_gone_on_with(
+    ramp: Fixed, model_folder: Path, photographs: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    predict_files(ramp, model_folder, [str(photographs)], out, ["npy"])
+    record = out / RECORD
+    record.write_text(record.read_text().replace('"manner": ""', '"refined": ""'))
+    assert "refined" in record.read_text()
+    again = predict_files(ramp, model_folder, [str(photographs)], out, ["npy"])
+    assert again.written == 0
+    assert again.kept
+
+
 def test_a_batch_has_photographs(ramp: Fixed, model_folder: Path, photographs: Path) -> None:
     with pytest.raises(ValueError, match="batch size: expected 1 or more, got 0"):
         predict_files(ramp, model_folder, [str(photographs)], photographs / "out", ["npy"], 0)
