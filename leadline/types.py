@@ -159,6 +159,16 @@ class FeatureMaps(_Record):
 
 
 @dataclass(frozen=True)
+class Ordinal(_Record):
+    """Depth as answers: is it farther than this, and this? [dorn]"""
+
+    logits: Mapping[int, Float[Tensor, "b k _ _"]]
+    """By scale; channel i says whether depth is at least `thresholds` i + 1."""
+    thresholds: Float[Tensor, "b t"]
+    """k + 1 depths, near to far, in metres (in a network's own answer: network units)."""
+
+
+@dataclass(frozen=True)
 class Predictions(_Record):
     """What the networks made of a batch, in metres; `None` unless made."""
 
@@ -178,6 +188,8 @@ class Predictions(_Record):
     """Log of the per-pixel scale of the depth residual, u in exp(-u) * residual + u."""
     explainability: Mapping[int, Float[Tensor, "b n _ _"]] | None = None
     """Logits of the predictive mask, one channel per source."""
+    ordinal: Ordinal | None = None
+    """What depth was decoded from, in networks that answer so."""
 
 
 @dataclass(frozen=True)

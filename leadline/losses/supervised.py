@@ -8,7 +8,7 @@ from torch import Tensor
 
 from leadline.losses.residuals import RESIDUALS, Residual
 from leadline.losses.term import Need, Term
-from leadline.losses.true_depth import true_depth
+from leadline.losses.true_depth import measured_pixels, true_depth
 from leadline.types import LossValue, Scene
 
 _COLUMNS, _ROWS = 3, 2
@@ -33,7 +33,7 @@ class DepthResidual(Term):
 
     def forward(self, scene: Scene) -> LossValue:
         depth, unit = true_depth(scene), scene.batch.unit
-        measured = _measured(scene, depth, 0.0)
+        measured = measured_pixels(scene, depth)
         off, truth = RESIDUALS[self.residual], depth / unit
         sums = [
             off(predicted / unit, truth, measured).where(measured, 0.0).sum()
@@ -80,7 +80,7 @@ class ScaleInvariantLog(Term):
 
     def forward(self, scene: Scene) -> LossValue:
         truth = true_depth(scene)
-        measured = _measured(scene, truth, self.nearest)
+        measured = measured_pixels(scene, truth, self.nearest)
         sums = []
         for predicted in scene.errors.depth.values():
             error = _log_error(predicted, truth, measured)
@@ -120,7 +120,7 @@ class SILog(Term):
 
     def forward(self, scene: Scene) -> LossValue:
         truth = true_depth(scene)
-        measured = _measured(scene, truth, self.nearest)
+        measured = measured_pixels(scene, truth, self.nearest)
         some, sums = measured.flatten(1).any(1), []
         for predicted in scene.errors.depth.values():
             square, mean = _moments(_log_error(predicted, truth, measured), measured)
@@ -132,14 +132,6 @@ class SILog(Term):
 def _check_share(invariance: float) -> None:
     if not 0 <= invariance <= 1:
         raise ValueError(f"invariance: expected a share from 0 to 1, got {invariance}")
-
-
-def _measured(
-    scene: Scene, depth: Float[Tensor, "b 1 h w"], nearest: float
-) -> Bool[Tensor, "b 1 h w"]:
-    measured = depth > nearest
-    mask = scene.batch.loss_mask
-    return measured if mask is None else measured & mask
 
 
 def _log_error(

@@ -25,12 +25,14 @@ Need = Literal[
     "reconstruction",
     "brightness",
     "true_poses",
+    "ordinal",
 ]
 """What a term may look at beside the predicted depth: `hint` is how well the hint explains the
 target, `proxy` the hint itself, `confidence` how far it is to be trusted, `distance` how far the
 camera moved, `features` how well warped features explain those of the target, `feature_pyramid`
 and `reconstruction` what a network says that learns features, `brightness` how exposure changed,
-`true_poses` how the camera truly moved."""
+`true_poses` how the camera truly moved, `ordinal` answers to whether depth
+is beyond one threshold after the other."""
 
 KEPT, BELIEVED = "kept", "believed"
 """What terms call their maps `{name}_{scale}` of the pixels at which the photometric error counts,
@@ -177,4 +179,5 @@ SUPPLIERS: Mapping[Need, str] = {
     "true_poses": "the data set knows no motion to any of the frames: give a source with poses "
     "`temporal_poses: true`, or `stereo` in `frames:`",
     "brightness": "give the predictor a network for `brightness`",
+    "ordinal": "give the predictor a depth network that answers so, as DORN does",
 }

@@ -1,6 +1,6 @@
 """The depth that a data set measured, as the terms that learn from it see it."""
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from leadline.types import Scene
@@ -21,3 +21,12 @@ def true_depth(scene: Scene) -> Float[Tensor, "b 1 h w"]:
             "scatter it at the training size"
         )
     return depth
+
+
+def measured_pixels(
+    scene: Scene, depth: Float[Tensor, "b 1 h w"], nearest: float = 0.0
+) -> Bool[Tensor, "b 1 h w"]:
+    """Where true depth is known, farther than `nearest` metres, and not masked."""
+    measured = depth > nearest
+    mask = scene.batch.loss_mask
+    return measured if mask is None else measured & mask

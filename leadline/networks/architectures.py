@@ -71,6 +71,15 @@ PRESETS: Mapping[str, Preset] = {
             hidden_sizes=[256, 512, 1024, 2048],
         ),
     ),
+    "resnet101": Preset(
+        "microsoft/resnet-101",
+        partial(
+            ResNetConfig,
+            layer_type="bottleneck",
+            depths=[3, 4, 23, 3],
+            hidden_sizes=[256, 512, 1024, 2048],
+        ),
+    ),
     # Half as wide, the stride in the first convolution of a block [garg]; the hub has no weights.
     "resnet50-half": Preset(
         None,

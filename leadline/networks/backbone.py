@@ -110,6 +110,19 @@ class Backbone(nn.Module):
             self.coarsest_stride = self.pyramid.strides[-1]
         self.strides, self.channels = self.strides[:count], self.channels[:count]
 
+    def dilate(self) -> None:
+        """Keep the maps from stride 8 on at that stride, by convolutions that reach farther.
+
+        Raises:
+            ValueError: it is not a ResNet.
+        """
+        if not isinstance(self.pyramid, ResNetPyramid):
+            raise ValueError(
+                f"backbone: expected a ResNet, whose layers may reach farther, got {self.name}"
+            )
+        self.pyramid.dilate()
+        self.strides, self.coarsest_stride = self.pyramid.strides, self.pyramid.strides[-1]
+
     def architecture(self) -> str:
         """A config.json of the backbone: all there is to know of it but its weights."""
         return architecture_json(self.pyramid.network.config)

@@ -16,6 +16,7 @@ from leadline.networks.heads import (
     logit_of_depth,
 )
 from leadline.networks.weights import Weights
+from leadline.types import Ordinal
 
 DEPTH, UNCERTAINTY, EXPLAINABILITY = "depth", "uncertainty", "explainability"
 
@@ -34,6 +35,8 @@ class RawDepth:
     """u in exp(-u) * residual + u."""
     explainability: Mapping[int, Float[Tensor, "b n _ _"]] | None = None
     """Logits of the predictive mask, one channel per source."""
+    ordinal: Ordinal | None = None
+    """What depth was decoded from, in network units."""
 
 
 class DepthModule(nn.Module):

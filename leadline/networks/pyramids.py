@@ -11,6 +11,7 @@ from transformers import PretrainedConfig
 from leadline.networks.architectures import RESNETS, TOKENS
 
 COARSE_STRIDES = (4, 8, 16, 32)
+DILATED_STRIDE = 8
 
 
 class ResNetPyramid(nn.Module):
@@ -33,6 +34,24 @@ class ResNetPyramid(nn.Module):
         """Drop the stages that only coarser maps need."""
         del self.network.encoder.stages[count - 1 :]
         self.strides, self.channels = self.strides[:count], self.channels[:count]
+
+    def dilate(self) -> None:
+        """Let the maps from stride 8 on stay at stride 8: where a map was halved, what follows
+        reaches twice as far instead, so that the same weights see what they saw, at every pixel.
+        """
+        reach = 1
+        for stage in self.network.encoder.stages[2:]:
+            for layer in stage.modules():
+                if not isinstance(layer, nn.Conv2d):
+                    continue
+                halves = layer.stride == (2, 2)
+                layer.stride = (1, 1)
+                if layer.kernel_size == (3, 3):
+                    # Of a convolution that halved, the input was not halved yet.
+                    own = reach if halves else 2 * reach
+                    layer.dilation = layer.padding = (own, own)
+            reach *= 2
+        self.strides = tuple(min(stride, DILATED_STRIDE) for stride in self.strides)
 
     def finest(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b _ _ _"]:
         """The map at stride 2."""

@@ -15,7 +15,7 @@ from leadline.networks.features import FeatureAutoencoder, FeatureExtractor
 from leadline.networks.pose import JointPoseNetwork
 from leadline.offset import TARGET, Offset
 from leadline.synthesis.exposure import exposed_as_target
-from leadline.types import Batch, FeatureMaps, Predictions
+from leadline.types import Batch, FeatureMaps, Ordinal, Predictions
 
 BRIGHTNESS = "brightness"
 """What a network for it makes, as losses ask for it."""
@@ -72,6 +72,7 @@ class DepthAndPose(nn.Module):
             },
             uncertainty=raw.uncertainty,
             explainability=raw.explainability,
+            ordinal=_ordinal_in_metres(raw.ordinal, metres),
         )
         if not batch.sources:
             return predictions
@@ -185,6 +186,15 @@ def _present(
 ) -> Float[Tensor, "b 3 h w"]:
     """An absent source is black: the target stands in, so that norms see photographs only."""
     return images[offset].where(batch.available[offset][:, None, None, None], images[TARGET])
+
+
+def _ordinal_in_metres(
+    ordinal: Ordinal | None, metres: float | Float[Tensor, "b 1 1 1"]
+) -> Ordinal | None:
+    if ordinal is None:
+        return None
+    unit = metres if isinstance(metres, float) else metres.flatten(1)
+    return replace(ordinal, thresholds=ordinal.thresholds * unit)
 
 
 def _known_or(

@@ -1,0 +1,167 @@
+"""The network of DORN: is depth beyond this threshold, and this? Answers of a scene understood."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from leadline.geometry.grid import IMAGE, Grid
+from leadline.networks.backbone import Backbone
+from leadline.networks.depth import DepthModule, RawDepth
+from leadline.networks.heads import apply_in_full_precision, check_depth_range
+from leadline.networks.weights import Weights
+from leadline.types import Ordinal
+
+WIDTH = 512
+DILATIONS = (6, 12, 18)
+CELLS = (4, 5)
+"""Rows and columns to which the whole picture is averaged."""
+MERGED = 2048
+
+
+def spacing_increasing(
+    nearest: float, farthest: float, bins: int, shift: float = 0.0
+) -> Float[Tensor, "t"]:
+    """t_i = (a + x) ((b + x) / (a + x))^(i / K) - x, i = 0 ... K: bins as wide as they are far
+    [dorn].
+    """
+    steps = torch.arange(bins + 1, dtype=torch.float64) / bins
+    near, far = math.log(nearest + shift), math.log(farthest + shift)
+    return ((near + (far - near) * steps).exp() - shift).float()
+
+
+class SceneUnderstanding(nn.Module):
+    """Features -> features that know their surroundings and the whole picture [dorn].
+
+    Five looks side by side, 512 channels each: the mean over 4 x 5 cells through a fully connected
+    layer, the same for all pixels; the pixel itself; 3x3 convolutions dilated by 6, 12 and 18. Two
+    layers each, ReLU. Joined, dropout, 1x1 to 2048, ReLU, dropout.
+
+    Departure: cells divide the picture, whatever its size; the released networks average windows
+    of 16 pixels of the one size that they were made for.
+
+    Args:
+        channels: of the features.
+        dropout: share of what is left out in training.
+    """
+
+    def __init__(self, channels: int, dropout: float = 0.5) -> None:
+        super().__init__()
+        self.whole = nn.Sequential(
+            nn.AdaptiveAvgPool2d(CELLS),
+            nn.Flatten(),
+            nn.Dropout(dropout),
+            nn.Linear(channels * math.prod(CELLS), WIDTH),
+            nn.ReLU(inplace=True),
+            nn.Unflatten(1, (WIDTH, 1, 1)),
+            *_said(WIDTH),
+        )
+        self.pixel = nn.Sequential(*_said(channels), *_said(WIDTH))
+        self.around = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(channels, WIDTH, 3, padding=d, dilation=d),
+                nn.ReLU(inplace=True),
+                *_said(WIDTH),
+            )
+            for d in DILATIONS
+        )
+        looks = 2 + len(DILATIONS)
+        self.merge = nn.Sequential(
+            nn.Dropout(dropout),
+            nn.Conv2d(looks * WIDTH, MERGED, 1),
+            nn.ReLU(inplace=True),
+            nn.Dropout(dropout),
+        )
+
+    def forward(self, features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b _ h w"]:
+        whole = self.whole(features).expand(-1, -1, *features.shape[-2:])
+        around = [look(features) for look in self.around]
+        merged: Tensor = self.merge(torch.cat([whole, self.pixel(features), *around], 1))
+        return merged
+
+
+def _said(inputs: int) -> tuple[nn.Module, nn.Module]:
+    return nn.Conv2d(inputs, WIDTH, 1), nn.ReLU(inplace=True)
+
+
+class DORN(DepthModule):
+    """Depth as ordered classes, of features at stride 8 [dorn].
+
+    Two channels for each threshold t_1 ... t_K answer whether depth is at least that far: P = the
+    softmax of no and yes. Depth is the middle of the bin after the last yes, (t_l + t_{l+1}) / 2
+    with l the number of yeses. It has no gradient: `OrdinalLikelihood` is what teaches.
+
+    Departure: a ResNet with a 7x7 stem in the place of one with three 3x3 convolutions; answers are
+    enlarged as logits, between true centres, to the size of the image; a picture is seen whole, not
+    in overlapping parts.
+
+    Args:
+        backbone: name of a ResNet, see `Backbone`: `resnet101` in the paper.
+        weights: `hub`, `none` (random) or a folder with model.safetensors.
+        minimum_depth: least depth, t_0 in network units.
+        maximum_depth: greatest depth, t_K in network units.
+        bins: K: 71 in the released network for KITTI, 68 in that for NYUv2.
+        shift: added to depths before their logarithm divides them evenly; the paper adds what
+            brings the least to 1.
+        dropout: share of features that are left out in training.
+
+    Raises:
+        ValueError: the range is empty, there is no bin, or the backbone is no ResNet.
+        FileNotFoundError: the weights are not where they should be.
+    """
+
+    makes = frozenset({"ordinal"})
+    thresholds: Tensor
+
+    def __init__(
+        self,
+        backbone: str,
+        weights: Weights,
+        minimum_depth: float = 1.0,
+        maximum_depth: float = 80.0,
+        bins: int = 71,
+        shift: float = 0.0,
+        dropout: float = 0.5,
+    ) -> None:
+        super().__init__()
+        check_depth_range(minimum_depth, maximum_depth)
+        if bins < 1 or not minimum_depth + shift > 0:
+            raise ValueError(
+                "depth: expected one bin or more and a least depth above 0 when shifted, got "
+                f"bins={bins}, minimum_depth={minimum_depth}, shift={shift}"
+            )
+        self.backbone = Backbone(backbone, weights)
+        self.backbone.dilate()
+        self.understand = SceneUnderstanding(self.backbone.channels[-1], dropout)
+        self.answers = nn.Conv2d(MERGED, 2 * bins, 1)
+        thresholds = spacing_increasing(minimum_depth, maximum_depth, bins, shift)
+        # Settings, not weights: they stay out of checkpoints.
+        self.register_buffer("thresholds", thresholds, persistent=False)
+        self.grid = Grid(self.backbone.strides[-1], 0.0)
+
+    def forward(
+        self, image: Float[Tensor, "b 3 h w"], intrinsics: Float[Tensor, "b 3 3"] | None = None
+    ) -> RawDepth:
+        """Depth of `image` in [0, 1]; this network does not look at the camera."""
+        features = self.understand(self.backbone(image)[-1])
+        no_and_yes = apply_in_full_precision(self.answers, features).unflatten(1, (-1, 2))
+        height, width = image.shape[-2:]
+        logits = self.grid.resampled(
+            no_and_yes[:, :, 1] - no_and_yes[:, :, 0], IMAGE, (height, width)
+        )
+        return RawDepth(
+            {0: decoded(logits, self.thresholds)},
+            ordinal=Ordinal({0: logits}, self.thresholds.expand(len(image), -1)),
+        )
+
+
+def decoded(
+    logits: Float[Tensor, "b k h w"], thresholds: Float[Tensor, "t"]
+) -> Float[Tensor, "b 1 h w"]:
+    """The middle of the bin in which the number of yeses ends; yeses to all end in the last."""
+    yeses = (logits >= 0).sum(1, keepdim=True).clamp(max=logits.shape[1] - 1)
+    middles = (thresholds[:-1] + thresholds[1:]) / 2
+    depth: Tensor = functional.embedding(yeses, middles[:, None])[..., 0]
+    return depth
