@@ -7,106 +7,62 @@ random direction; how far off is it afterwards? Beside it the same layer on feat
 weights, whose norms have seen the pictures, and on the colours themselves, at a quarter, half and
 full size, with damping that does not learn. Colours and recorded poses need not agree on where the
 camera was, so errors are given from both: from the truth, and from where the colours lead that
-start at it. Then the network: trained with the layer, without it
-(motion by a few convolutions on the same pyramid), and as a depth network beside a pose ResNet of
-its own, for equal steps on the same pairs, three seeds; how far off are depth and motion on frames
-that were not trained on? Guesses: nothing moved; the mean motion of the frames trained on. In the
-kitchen the first 80 frames (every tenth of the recording) are trained on, the last of them only as
-a neighbour, and the last 20 tested; the camera comes back to the same places, so that this is
-memory more than generalisation. Runs resume.
+start at it.
+
+Then the network: trained with the layer, without it (motion by a few convolutions on the same
+pyramid), and as a depth network beside a pose ResNet of its own, for equal steps on the same pairs,
+three seeds; how far off are depth and motion on frames that were not trained on? Guesses: nothing
+moved; the mean motion of the frames trained on. In the kitchen the first 80 frames (every tenth of
+the recording) are trained on, the last of them only as a neighbour, and the last 20 tested; the
+camera comes back to the same places, so that this is memory more than generalisation. Runs resume.
 
     python benchmarks/banet.py --out runs/banet [--data ../shared/data] [--jobs 2]
 """
 
 import hashlib
 import json
-import math
 import multiprocessing
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 import yaml
-from small_world import PROTOCOL, SEEDS, WORLD, Row, machine, prepare, run_options
+from layer_alone import (
+    MOVED,
+    TURNED,
+    colours,
+    converged,
+    layer_of_colours,
+    pose_error,
+    random_features,
+)
+from posed_worlds import NEXT, TESTED, World, worlds
+from small_world import PROTOCOL, SEEDS, WORLD, Row, machine, run_options
 from stereo_drive import data_argument
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 
-from leadline.data.collate import collate
-from leadline.data.dataset import DepthDataset, Extras
-from leadline.data.sources.base import FrameId, Source
-from leadline.data.sources.kitti import KittiRaw
-from leadline.data.sources.rgbd import RgbdSequences
-from leadline.data.splits import read_split
 from leadline.evaluation.guesses import honest_guesses
 from leadline.evaluation.protocol import named_protocol
-from leadline.geometry.camera import resize_intrinsics
-from leadline.geometry.pose import compose_poses, matrix_to_rotvec, pose_from_rotvec
-from leadline.geometry.ranges import depth_to_range
+from leadline.geometry.pose import matrix_to_rotvec, pose_from_rotvec
 from leadline.inference.model_folder import load_predictor
 from leadline.inference.train_model import train_model
 from leadline.metrics import depth_metrics, mean_metrics
 from leadline.networks.banet import BANet
-from leadline.networks.bundle_adjustment import LEAST_DAMPING, BundleAdjustment, Level, RangeMaps
-from leadline.offset import TARGET, Offset
+from leadline.offset import TARGET
 from leadline.recipes import recipe_text
 from leadline.training.recipe import read_recipe
-from leadline.types import Batch
 
 RECIPE, BACKBONE = "banet", "resnet18"
-NEXT = Offset(time=1)
 STEPS, BATCH, RATE = 1000, 4, 2e-4
 WITH, WITHOUT, OTHER = "with the layer", "without the layer", "pose ResNet"
 KINDS = (WITH, WITHOUT, OTHER)
-TURNED, MOVED = 2.0, 0.1
-"""Degrees, and share of the way, by which the layer's start is off."""
 TABLE = Path(__file__).with_suffix(".md")
-TRAINED, TESTED = 80, 20
 COLOURS = "colours"
-SHRUNK, COLOUR_STEPS = (4, 2, 1), 8
-"""By which pictures are shrunk, coarse to fine, and steps at each size."""
-NORMING = 20
-"""Pairs that the norms of random weights see."""
-
-
-@dataclass(frozen=True)
-class World:
-    """A data set, what of it is trained on and tested, and the settings that fit it."""
-
-    name: str
-    source: dict[str, object]
-    trained: str
-    """File of a split."""
-    tested: Sequence[FrameId]
-    size: tuple[int, int]
-    unit: float
-    depths: tuple[float, float]
-    """In network units."""
-
-    def opened(self) -> Source:
-        kinds = {"KittiRaw": KittiRaw, "RgbdSequences": RgbdSequences}
-        kind = kinds[str(self.source["class_path"]).rpartition(".")[2]]
-        return kind(**cast(dict[str, str], self.source["init_args"]))
-
-    def batches(self, frames: Sequence[FrameId]) -> Iterator[Batch]:
-        """One frame and the next, with true depth and motion."""
-        data = DepthDataset(self.opened(), frames, (NEXT,), self.size, extras=Extras(depth=True))
-        for frame in data.frames:
-            sample = data.read(frame)
-            if NEXT in sample.images and NEXT in sample.known_poses:
-                yield collate([sample], (TARGET, NEXT), self.unit)
-
-    def frames_trained_on(self) -> list[FrameId]:
-        return read_split(Path(self.trained))
-
-    def first_depth(self) -> float:
-        return math.sqrt(self.depths[0] * self.depths[1])
 
 
 @dataclass(frozen=True)
@@ -123,32 +79,6 @@ class Run:
     def key(self) -> tuple[str, str, int, str]:
         """Of what its figures hold."""
         return self.world.name, self.kind, self.seed, settings(self)
-
-
-def worlds(out: Path, data: Path) -> list[World]:
-    prepare(out, hints={})
-    root = {"root": str(out / "world"), "temporal_poses": True}
-    synthetic = {"class_path": "leadline.data.sources.kitti.KittiRaw", "init_args": root}
-    kitchen = {
-        "class_path": "leadline.data.sources.rgbd.RgbdSequences",
-        "init_args": {"root": str(data / "seven_scenes_redkitchen"), "temporal_poses": True},
-    }
-    frames = RgbdSequences(data / "seven_scenes_redkitchen").frames
-    # The next of the last frame trained on would be the first one tested.
-    first, last = frames[: TRAINED - 1], frames[-TESTED:]
-    (out / "kitchen.txt").write_text("".join(f"{frame}\n" for frame in first))
-    return [
-        World(
-            "synthetic",
-            synthetic,
-            str(out / "train.txt"),
-            read_split(out / "test.txt"),
-            WORLD.size[::-1],
-            5.0,
-            (0.2, 20.0),
-        ),
-        World("kitchen", kitchen, str(out / "kitchen.txt"), last, (120, 160), 1.0, (0.3, 10.0)),
-    ]
 
 
 def recipe_of(run: Run, out: Path) -> tuple[str, list[str]]:
@@ -217,7 +147,7 @@ def train_and_measure(run: Run, out: Path) -> Row:
     row["machine"] = machine()
     row |= scored(network, run.world)
     if isinstance(network, BANet) and network.adjustment is not None:
-        random = random_features(network, run)
+        random = random_features(network, BACKBONE, run.seed, run.world)
         assert random.adjustment is not None
         row["layer"] = {
             "trained": converged(run.world, network.adjustment, network.levels),
@@ -225,105 +155,6 @@ def train_and_measure(run: Run, out: Path) -> Row:
             COLOURS: converged(run.world, layer_of_colours(), colours),
         }
     return row
-
-
-def random_features(trained: BANet, run: Run) -> BANet:
-    """The same layer, damping and all, on a pyramid of random weights whose norms have seen the
-    pictures.
-    """
-    torch.manual_seed(run.seed)
-    network = BANet(BACKBONE, "none")
-    assert network.adjustment is not None
-    assert trained.adjustment is not None
-    network.adjustment.load_state_dict(trained.adjustment.state_dict())
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            # The mean of all that it sees, instead of a running one.
-            module.momentum = None
-            module.reset_running_stats()
-    network.train()
-    with torch.no_grad():
-        for batch in run.world.batches(run.world.frames_trained_on()[:NORMING]):
-            network.levels(batch)
-    return network.eval()
-
-
-def pose_error(found: Tensor, truth: Tensor) -> tuple[float, float, float]:
-    """Degrees, the translation's error as a share of the way, and in millimetres."""
-    turned = matrix_to_rotvec(found[:, :3, :3] @ truth[:, :3, :3].mT).norm(dim=1).item()
-    off, way = ((found - truth)[:, :3, 3].norm(dim=1), truth[:, :3, 3].norm(dim=1))
-    return math.degrees(turned), (off / way.clamp(min=1e-6)).item(), 1000 * off.item()
-
-
-class FixedDamping(nn.Module):
-    """As little as the layer allows."""
-
-    def forward(self, residual: Tensor) -> Tensor:
-        return torch.full((len(residual),), LEAST_DAMPING)
-
-
-def layer_of_colours() -> BundleAdjustment:
-    layer = BundleAdjustment(3, len(SHRUNK), COLOUR_STEPS, joint_levels=0)
-    layer.dampings = nn.ModuleList(FixedDamping() for _ in SHRUNK)
-    return layer
-
-
-def colours(batch: Batch) -> list[Level]:
-    """The pictures at several sizes as features, each less its mean: exposures differ."""
-    assert batch.intrinsics is not None
-    camera, levels = batch.intrinsics[TARGET][0], []
-    for factor in SHRUNK:
-        size = (batch.size[0] // factor, batch.size[1] // factor)
-        target, source = (
-            functional.avg_pool2d(image - image.mean((2, 3), keepdim=True), factor)
-            for image in (batch.images[TARGET], batch.images[NEXT])
-        )
-        small = resize_intrinsics(camera, batch.size, size)[None]
-        levels.append(Level(target, source[:, None], small, small[:, None]))
-    return levels
-
-
-def led(layer: BundleAdjustment, levels: Sequence[Level], start: Tensor, batch: Batch) -> Tensor:
-    """Where the layer ends from a start in metres, at true depth."""
-    assert batch.depth is not None
-    assert batch.intrinsics is not None
-    unit = torch.ones(4, 4)
-    unit[:3, 3] = batch.unit
-    camera = batch.intrinsics[TARGET]
-    ranges = depth_to_range(batch.depth / batch.unit, camera)
-    known = RangeMaps(ranges, torch.zeros_like(ranges), camera)
-    return layer(levels, known, (start / unit)[:, None]).poses[:, 0] * unit
-
-
-def perturbed(truth: Tensor, random: torch.Generator) -> Tensor:
-    axis, way = torch.randn(2, 1, 3, generator=random)
-    turn = pose_from_rotvec(math.radians(TURNED) * axis / axis.norm(), torch.zeros(1, 3))
-    start = compose_poses(truth, turn)
-    start[:, :3, 3] = truth[:, :3, 3] + MOVED * truth[:, :3, 3].norm() * way / way.norm()
-    return start
-
-
-@torch.no_grad()
-def converged(
-    world: World, layer: BundleAdjustment, levels: Callable[[Batch], list[Level]]
-) -> dict[str, list[float]]:
-    """Pose errors before and after the layer's steps, from a start that is off, at true depth:
-    medians over pairs, and the share of pairs that end nearer to the truth than they began.
-    """
-    random, by_colours = torch.Generator().manual_seed(0), layer_of_colours()
-    layer.joint_levels = 0
-    found: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
-    for batch in world.batches(world.tested):
-        truth = batch.known_poses[NEXT]
-        start = perturbed(truth, random)
-        end = led(layer, levels(batch), start, batch)
-        agreed = led(by_colours, colours(batch), truth, batch)
-        found["before"].append(pose_error(start, truth))
-        found["after"].append(pose_error(end, truth))
-        found["from colours"].append(pose_error(end, agreed))
-    medians = {name: np.median(errors, axis=0).tolist() for name, errors in found.items()}
-    nearer = np.array(found["after"]) < np.array(found["before"])
-    return medians | {"nearer": nearer.mean(0).tolist(), "pairs": [len(nearer)]}
 
 
 @torch.no_grad()

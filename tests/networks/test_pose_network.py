@@ -129,7 +129,8 @@ def test_pretrained_weights_are_shared_by_both_images(
 
 def test_other_backbones_are_refused(tiny: Callable[[str], str]) -> None:
     with pytest.raises(
-        ValueError, match=r"pose: expected a ResNet \(resnet18, resnet34, resnet50, resnet50-half\)"
+        ValueError,
+        match=r"pose: expected a ResNet \(resnet18, resnet34, resnet50, resnet101, resnet50-half\)",
     ):
         SeparateResNetPose(tiny("swinv2"), "none")
 
