@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_recipes,
         _add_train,
         _add_evaluate,
+        _add_compare,
         _add_predict,
         _add_refine,
     ):
@@ -249,6 +250,22 @@ def _add_evaluate(subparsers: Any) -> None:
         help="folder of masks, not black where things can move: says how much of them is seen near "
         "infinity (a synthetic world needs none)",
     )
+
+
+def _add_compare(subparsers: Any) -> None:
+    parser = _verb(subparsers, verbs.compare)
+    parser.add_argument(
+        "evaluations",
+        type=Path,
+        nargs="+",
+        help="folders of `leadline evaluate`; the others are compared with the first",
+    )
+    parser.add_argument(
+        "--names",
+        type=lambda text: [name.strip() for name in text.split(",")],
+        help="what tables call them: one name for each, commas between",
+    )
+    parser.add_argument("--out", type=Path, default=Path("comparison"))
 
 
 def _add_predict(subparsers: Any) -> None:

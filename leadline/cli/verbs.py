@@ -280,6 +280,28 @@ def evaluate(options: argparse.Namespace) -> None:
     print(f"report: {options.out / 'report.html'}")
 
 
+def compare(options: argparse.Namespace) -> None:
+    """Set evaluations side by side, on the images that all of them scored."""
+    from rich.console import Console
+
+    from leadline.evaluation.compare import compare as compare_evaluations
+    from leadline.evaluation.compare_page import (
+        comparison_csv,
+        comparison_page,
+        comparison_table,
+    )
+    from leadline.files import atomic_path
+    from leadline.report.page import save_page
+
+    comparison = compare_evaluations(options.evaluations, options.names or ())
+    Console().print(comparison_table(comparison))
+    options.out.mkdir(parents=True, exist_ok=True)
+    with atomic_path(options.out / "comparison.csv") as temporary:
+        temporary.write_text(comparison_csv(comparison), encoding="utf-8")
+    save_page(comparison_page(comparison), options.out / "comparison.html")
+    print(f"comparison: {options.out / 'comparison.html'}")
+
+
 def _refuse_mixture(options: argparse.Namespace) -> None:
     """What one of the two kinds of evaluation would not even look at is a misunderstanding."""
     foreign: tuple[str, ...]

@@ -83,7 +83,7 @@ def _means(evaluation: Evaluation) -> Table:
     emphasis: dict[int, Emphasis] = dict.fromkeys(range(len(rows)), "faint")
     emphasis[0] = "strong"
     return Table(
-        columns=[Column(""), *_figure_columns()],
+        columns=[Column(""), *figure_columns()],
         rows=[[name, *metrics.as_row()] for name, metrics in rows],
         caption="Mean over images. The guesses look at no picture and are fitted to this very "
         "truth: a network that is no better has not learnt to see.",
@@ -154,7 +154,7 @@ def _best_and_worst(rows: Sequence[ImageScore], shown: int) -> list[tuple[str, I
 
 
 def _every_image(evaluation: Evaluation) -> Section:
-    columns = [Column("Image"), *_figure_columns(), Column("Ratio", USUAL_DIGITS), Column("Pixels")]
+    columns = [Column("Image"), *figure_columns(), Column("Ratio", USUAL_DIGITS), Column("Pixels")]
     rows: list[list[Cell]] = [
         [row.id, *row.metrics.as_row(), row.ratio, row.pixels] for row in evaluation.rows
     ]
@@ -162,5 +162,5 @@ def _every_image(evaluation: Evaluation) -> Section:
     return Section("Every image", (Table(columns, rows, caption, sortable=True),))
 
 
-def _figure_columns() -> list[Column]:
+def figure_columns() -> list[Column]:
     return [Column(HEADINGS[name], DIGITS.get(name, USUAL_DIGITS)) for name in DepthMetrics.names()]
