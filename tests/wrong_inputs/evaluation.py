@@ -113,3 +113,13 @@ def _(desk: Desk) -> Words:
     for index in range(3):
         cv2.imwrite(str(desk.root / "theirs" / f"{index}.png"), np.zeros((*SIZE, 3), np.uint8))
     return _score(desk, "--divide", 256)
+
+
+@mistake("a model where an evaluation is compared", "expected an evaluation (results.json) in it")
+def _(desk: Desk) -> Words:
+    return ("compare", desk.model, desk.rig(), "--out", desk.root / "both")
+
+
+@mistake("a comparison of one", "expected two evaluations or more, got 1")
+def _(desk: Desk) -> Words:
+    return ("compare", desk.model, "--out", desk.root / "both")
