@@ -7,7 +7,8 @@ No normalisation: it takes a picture's brightness away. As packing has more weig
 is tried with wider convolutions of as many weights too, and with strided ones. Trained on the drive
 without LiDAR, tested on the other one and on the pairs of 2015: L1, PSNR, and the share of the
 picture's gradients that is kept, 1 - sum |grad(out) - grad(in)| / sum |grad(in)|. Equal steps and
-crops, three seeds.
+crops, three seeds. Drawn is a street of the synthetic world, which no way was trained on: the
+photographs have terms of their own.
 
     python benchmarks/packing_detail.py [--data FOLDER] [--jobs 2]
 """
@@ -17,6 +18,7 @@ import multiprocessing
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -25,6 +27,9 @@ from torch import Tensor, nn
 
 from leadline.colour import montage
 from leadline.data.image_files import read_picture, write_picture
+from leadline.data.sources.detect import open_source
+from leadline.data.synthetic.generate import generate
+from leadline.data.synthetic.settings import WorldSettings
 from leadline.networks.packing import FACTOR, FOLDED, ChannelConvolution
 
 CHANNELS, FEATURES, KERNEL = 4, 2, 3
@@ -34,8 +39,18 @@ STEPS, BATCH, CROP, RATE = 20_000, 8, 64, 3e-3
 SEEDS = (0, 1, 2)
 TABLE = Path(__file__).with_suffix(".md")
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "images" / "packing_detail.png"
-SHOWN, ZOOM = slice(150, 246), slice(560, 720)
-"""Rows and columns of the first test picture that are drawn."""
+STREET = WorldSettings(drives=2, frames=2, size=(640, 192), seed=11, velodyne=False)
+SHOWN, ZOOM = slice(60, 156), slice(200, 360)
+"""Rows and columns of it that are drawn."""
+
+
+FINDINGS = """
+The claim holds for what it says: of the gradients of a picture packing keeps a third more than any
+other way, also one of as many weights, in every seed. It is not for nothing: four channels hold
+either the detail or the colours, and packing gives up colours (a red lamp comes out yellow), so
+that in L1 and PSNR a strided convolution with bilinear enlarging, the simplest way and the one of
+ResNets, is the best.
+"""
 
 
 def convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
@@ -176,16 +191,23 @@ def table(found: dict[tuple[str, int], dict[str, float]]) -> str:
         ]
         lines.append(f"| {way} | {weights:,} | {' | '.join(cells)} |")
     lines += ["", f"![Each way's reproduction](../docs/images/{PICTURE.name})"]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + f"\n{FINDINGS}"
 
 
 def _spread(values: list[float], form: str) -> str:
     return f"{form.format(np.mean(values))} ± {form.format(np.std(values, ddof=1))}"
 
 
-def picture(networks: Mapping[str, nn.Sequential], photograph: Tensor) -> None:
-    shown = {"photograph": photograph}
-    shown |= {way: reproduced(network, photograph) for way, network in networks.items()}
+def street() -> Tensor:
+    with TemporaryDirectory() as folder:
+        generate(folder, STREET, workers=1)
+        source = open_source(Path(folder))
+        return _tensor(source.image_path(source.frames[0]))
+
+
+def draw(networks: Mapping[str, nn.Sequential], picture: Tensor) -> None:
+    shown = {"picture": picture}
+    shown |= {way: reproduced(network, picture) for way, network in networks.items()}
     cells = [
         np.ascontiguousarray((image[:, SHOWN, ZOOM].permute(1, 2, 0) * 255).round().byte().numpy())
         for image in shown.values()
@@ -211,7 +233,7 @@ def main() -> None:
             if seed == SEEDS[0]:
                 networks[way] = network
     TABLE.write_text(table(found))
-    picture(networks, pictures[0])
+    draw(networks, street())
     print(TABLE.read_text())
 
 
