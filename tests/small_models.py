@@ -50,6 +50,14 @@ PAIRS: Mapping[str, Any] = {
 }
 """How a model of `write_model` was trained, as its folder says it."""
 
+PAIRS_WITH_HINTS: Mapping[str, Any] = dict(PAIRS) | {
+    "objective": {
+        "hint": {"term": {"class_path": "leadline.losses.proxy.ProxySupervision"}},
+        "picture": {"term": {"class_path": "leadline.losses.reprojection.Reprojection"}},
+    }
+}
+"""The same, by hints too."""
+
 
 def write_model(
     folder: Path,

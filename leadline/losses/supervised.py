@@ -42,7 +42,51 @@ class DepthResidual(Term):
         return LossValue(torch.stack(sums), measured.sum().to(truth.dtype).expand(len(sums)))
 
 
-class ScaleInvariantLog(Term):
+class _LogTerm(Term):
+    """What judges e = log d - log d* by its mean square and its mean.
+
+    Raises:
+        ValueError: `invariance` is not a share: above 1 the loss would fall as depths run away.
+    """
+
+    needs = frozenset[Need]({"depth"})
+
+    def __init__(self, invariance: float, nearest: float) -> None:
+        super().__init__()
+        if not 0 <= invariance <= 1:
+            raise ValueError(f"invariance: expected a share from 0 to 1, got {invariance}")
+        self.invariance = invariance
+        self.nearest = nearest
+
+    def tells_metres(self) -> bool:
+        return self.invariance < 1
+
+    def forward(self, scene: Scene) -> LossValue:
+        truth = true_depth(scene)
+        measured = measured_pixels(scene, truth, self.nearest)
+        some = measured.flatten(1).any(1)
+        sums = [
+            self.of_image(_log_error(predicted, truth, measured), measured).where(some, 0.0).sum()
+            for predicted in scene.errors.depth.values()
+        ]
+        return LossValue(torch.stack(sums), some.sum().to(truth.dtype).expand(len(sums)))
+
+    def of_image(
+        self, error: Float[Tensor, "b 1 h w"], measured: Bool[Tensor, "b 1 h w"]
+    ) -> Float[Tensor, "b"]:
+        """The loss of each image."""
+        raise NotImplementedError
+
+    def spread(
+        self, error: Float[Tensor, "b 1 h w"], measured: Bool[Tensor, "b 1 h w"]
+    ) -> Float[Tensor, "b"]:
+        """mean e^2 - l (mean e)^2 of each image, 0 where nothing was measured."""
+        count = measured.sum((1, 2, 3)).clamp(min=1)
+        square, mean = error.square().sum((1, 2, 3)) / count, error.sum((1, 2, 3)) / count
+        return square - self.invariance * mean.square()
+
+
+class ScaleInvariantLog(_LogTerm):
     """Mean over images of mean e^2 - l (mean e)^2, with e = log d - log d* at the measured pixels
     of an image [eigen2014].
 
@@ -66,34 +110,18 @@ class ScaleInvariantLog(Term):
         ValueError: `invariance` is not a share: above 1 the loss would fall as depths run away.
     """
 
-    needs = frozenset[Need]({"depth"})
-
     def __init__(self, invariance: float = 0.5, slopes: bool = False, nearest: float = 0.0) -> None:
-        super().__init__()
-        _check_share(invariance)
-        self.invariance = invariance
+        super().__init__(invariance, nearest)
         self.slopes = slopes
-        self.nearest = nearest
 
-    def tells_metres(self) -> bool:
-        return self.invariance < 1
-
-    def forward(self, scene: Scene) -> LossValue:
-        truth = true_depth(scene)
-        measured = measured_pixels(scene, truth, self.nearest)
-        sums = []
-        for predicted in scene.errors.depth.values():
-            error = _log_error(predicted, truth, measured)
-            square, mean = _moments(error, measured)
-            value = square - self.invariance * mean.square()
-            if self.slopes:
-                value = value + _slopes(error, measured)
-            sums.append(value.sum())
-        images = measured.flatten(1).any(1).sum()
-        return LossValue(torch.stack(sums), images.to(truth.dtype).expand(len(sums)))
+    def of_image(
+        self, error: Float[Tensor, "b 1 h w"], measured: Bool[Tensor, "b 1 h w"]
+    ) -> Float[Tensor, "b"]:
+        value = self.spread(error, measured)
+        return value + _slopes(error, measured) if self.slopes else value
 
 
-class SILog(Term):
+class SILog(_LogTerm):
     """Mean over images of 10 sqrt(mean e^2 - l (mean e)^2), with e = log d - log d* [bts].
 
     Departure: the root is taken image by image, so that it is the same however a batch is spread
@@ -107,31 +135,13 @@ class SILog(Term):
         ValueError: `invariance` is not a share.
     """
 
-    needs = frozenset[Need]({"depth"})
-
     def __init__(self, invariance: float = 0.85, nearest: float = 0.0) -> None:
-        super().__init__()
-        _check_share(invariance)
-        self.invariance = invariance
-        self.nearest = nearest
+        super().__init__(invariance, nearest)
 
-    def tells_metres(self) -> bool:
-        return self.invariance < 1
-
-    def forward(self, scene: Scene) -> LossValue:
-        truth = true_depth(scene)
-        measured = measured_pixels(scene, truth, self.nearest)
-        some, sums = measured.flatten(1).any(1), []
-        for predicted in scene.errors.depth.values():
-            square, mean = _moments(_log_error(predicted, truth, measured), measured)
-            inner = (square - self.invariance * mean.square()).clamp(min=_LEAST_ROOT)
-            sums.append(10 * inner.sqrt().where(some, 0.0).sum())
-        return LossValue(torch.stack(sums), some.sum().to(truth.dtype).expand(len(sums)))
-
-
-def _check_share(invariance: float) -> None:
-    if not 0 <= invariance <= 1:
-        raise ValueError(f"invariance: expected a share from 0 to 1, got {invariance}")
+    def of_image(
+        self, error: Float[Tensor, "b 1 h w"], measured: Bool[Tensor, "b 1 h w"]
+    ) -> Float[Tensor, "b"]:
+        return 10 * self.spread(error, measured).clamp(min=_LEAST_ROOT).sqrt()
 
 
 def _log_error(
@@ -142,14 +152,6 @@ def _log_error(
     """log d - log d*, 0 where nothing was measured."""
     error: Tensor = predicted.where(measured, 1.0).log() - truth.where(measured, 1.0).log()
     return error
-
-
-def _moments(
-    error: Float[Tensor, "b 1 h w"], measured: Bool[Tensor, "b 1 h w"]
-) -> tuple[Float[Tensor, "b"], Float[Tensor, "b"]]:
-    """Mean square and mean of each image, 0 where nothing was measured."""
-    count = measured.sum((1, 2, 3)).clamp(min=1)
-    return error.square().sum((1, 2, 3)) / count, error.sum((1, 2, 3)) / count
 
 
 def _slopes(

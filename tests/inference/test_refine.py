@@ -10,6 +10,7 @@ import pytest
 import torch
 from small_models import (
     PAIRS,
+    PAIRS_WITH_HINTS,
     files_below,
     predictor_config,
     replace_text,
@@ -291,14 +292,8 @@ def test_impossible_settings(settings: Mapping[str, Any], message: str) -> None:
 
 
 def test_hints_are_looked_at_where_the_recipe_does(world: Path, tmp_path: Path) -> None:
-    training = dict(PAIRS) | {
-        "objective": {
-            "hint": {"term": {"class_path": "leadline.losses.proxy.ProxySupervision"}},
-            "picture": {"term": {"class_path": "leadline.losses.reprojection.Reprojection"}},
-        }
-    }
     backbone = str(write_tiny_backbone(tmp_path / "tiny"))
-    model = write_model(tmp_path / "model", backbone, training=training)
+    model = write_model(tmp_path / "model", backbone, training=PAIRS_WITH_HINTS)
     without, _ = refinement_of(model, world, FAST)
     assert list(without.summary.left_out) == ["hint"]
     with_hints, source = refinement_of(model, world, FAST, hints_of(world))

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from commands import leadline
-from small_models import PAIRS, files_below, write_model, write_tiny_backbone
+from small_models import PAIRS_WITH_HINTS, files_below, write_model, write_tiny_backbone
 from worlds import hints_of
 
 from leadline.data.synthetic.generate import generate
@@ -74,14 +74,8 @@ def test_an_evaluation_of_what_was_refined(tmp_path: Path) -> None:
 
 
 def test_one_hint_too_few_costs_a_term_of_one_frame(world: Path, tmp_path: Path) -> None:
-    training = dict(PAIRS) | {
-        "objective": {
-            "hint": {"term": {"class_path": "leadline.losses.proxy.ProxySupervision"}},
-            "picture": {"term": {"class_path": "leadline.losses.reprojection.Reprojection"}},
-        }
-    }
     backbone = str(write_tiny_backbone(tmp_path / "tiny"))
-    model = write_model(tmp_path / "model", backbone, training=training)
+    model = write_model(tmp_path / "model", backbone, training=PAIRS_WITH_HINTS)
     hints = tmp_path / "hints"
     shutil.copytree(hints_of(world), hints)
     next(hints.rglob("*.png")).unlink()

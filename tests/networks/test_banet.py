@@ -42,11 +42,10 @@ def of_sample(batch: Batch, index: int) -> Batch:
     return replace(batch.map_tensors(lambda x: x[own]), ids=batch.ids[own])
 
 
-def close(found: Predictions, expected: Predictions) -> None:
-    # Rounding of the batch grows with the steps of a layer whose features are still at random, and
-    # decides whether points on the border count: one in a hundred of those of this size.
+def assert_alike(found: Predictions, expected: Predictions) -> None:
+    # Rounding of the batch grows with the steps of a layer whose features are still at random.
     torch.testing.assert_close(
-        found.depth[TARGET][0], expected.depth[TARGET][0], atol=1e-4, rtol=1e-2
+        found.depth[TARGET][0], expected.depth[TARGET][0], atol=1e-4, rtol=3e-3
     )
     assert found.poses.keys() == expected.poses.keys()
     for offset, pose in expected.poses.items():
@@ -132,14 +131,14 @@ def test_half_precision_does_not_reach_the_geometry(tiny: Callable[[str], str]) 
     network, batch, *_ = painted_plane(tiny, truth)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         found = network(batch)
-    close(found, network(batch))
+    assert_alike(found, network(batch))
 
 
 def test_known_poses_are_not_looked_at(network: BANet) -> None:
     network.eval()
     batch = plane_batch(2, SIZE)
     unknown = {offset: torch.full_like(p, torch.nan) for offset, p in batch.known_poses.items()}
-    close(network(replace(batch, known_poses=unknown)), network(batch))
+    assert_alike(network(replace(batch, known_poses=unknown)), network(batch))
 
 
 def test_any_backbone(tiny_backbone: str) -> None:
@@ -181,15 +180,18 @@ def test_a_picture_alone_has_a_depth_and_needs_no_camera(network: BANet) -> None
 
 
 def test_each_sample_is_as_if_alone(network: BANet) -> None:
-    network.eval()
-    batch = plane_batch(2, SIZE)
+    # In double: which points lie on the border of a map must not be a matter of rounding.
+    network.eval().double()
+    batch = plane_batch(2, SIZE).map_tensors(lambda x: x.double() if x.is_floating_point() else x)
     # Not twice the same picture.
     images = {o: torch.stack([i[0], i[1].flip(-1)]) for o, i in batch.images.items()}
     batch = replace(batch, images=images, inputs=images)
     together = network(batch)
     for index in range(2):
         own = slice(index, index + 1)
-        close(network(of_sample(batch, index)), together.map_tensors(lambda x, own=own: x[own]))
+        assert_alike(
+            network(of_sample(batch, index)), together.map_tensors(lambda x, own=own: x[own])
+        )
 
 
 def test_the_order_of_sources_does_not_matter(network: BANet) -> None:
@@ -199,7 +201,7 @@ def test_the_order_of_sources_does_not_matter(network: BANet) -> None:
     images = {offset: batch.images[offset] for offset in order}
     mixed = replace(batch, images=images, inputs=images)
     assert mixed.sources == batch.sources[::-1]
-    close(network(mixed), network(batch))
+    assert_alike(network(mixed), network(batch))
 
 
 def test_an_absent_source_changes_nothing_and_is_not_moved(tiny: Callable[[str], str]) -> None:
@@ -218,7 +220,7 @@ def test_what_stands_for_an_absent_source_does_not_disturb_norms(network: BANet)
     images[NEXT][0] = torch.rand(3, *SIZE)
     noise = replace(black, images=images, inputs=images)
     # In training, where norms take the mean of what they are shown.
-    close(network(noise), network(black))
+    assert_alike(network(noise), network(black))
 
 
 def test_depth_and_motion_are_in_metres_and_a_zoom_makes_both_larger(
