@@ -157,7 +157,8 @@ class Evaluation:
             return _from_json(json.loads(path.read_text(encoding="utf-8")))
         except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
             raise ValueError(
-                f"expected an evaluation as `save` writes it in {path}, got {error!r}"
+                f"{path}: expected the results of `leadline evaluate`, got something else or part "
+                f"of them ({error!r}); evaluate again"
             ) from error
 
 

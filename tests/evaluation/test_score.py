@@ -100,7 +100,9 @@ def test_results_survive_the_disk(folders, tmp_path):
     assert values["mean"]["abs_rel"] == evaluation.mean.abs_rel
     assert [each.name for each in path.parent.iterdir()] == ["results.json"]
     path.write_text('{"rows": []}')
-    with pytest.raises(ValueError, match=r"expected an evaluation .*results\.json"):
+    with pytest.raises(
+        ValueError, match=r"results\.json: expected the results of .*evaluate again"
+    ):
         Evaluation.load(path)
 
 

@@ -123,3 +123,11 @@ def _(desk: Desk) -> Words:
 @mistake("a comparison of one", "expected two evaluations or more, got 1")
 def _(desk: Desk) -> Words:
     return ("compare", desk.model, "--out", desk.root / "both")
+
+
+@mistake("half of an evaluation is compared", "results.json: expected the results of", "again")
+def _(desk: Desk) -> Words:
+    for name in ("mine", "theirs"):
+        (desk.root / name).mkdir()
+        (desk.root / name / "results.json").write_text("{")
+    return ("compare", desk.root / "mine", desk.root / "theirs", "--out", desk.root / "both")
