@@ -1,6 +1,6 @@
 """Does the vehicle's speed give metres? Video with velocity supervision against video without.
 
-`monodepth2_m_scratch` in a world of fifty drives of one car, and the same with the velocity term as
+`monodepth2_m_scratch` in a world of two hundred drives of one car, and the same with the velocity term as
 one more entry of its objective; three seeds, equal steps. M is scored as it is and scaled by each
 image's median, M+v as it is: its claim [packnet] is that it needs no scaling. The weight and the
 marks were fixed before the first run: Abs Rel of M+v within 10 % of that of M with medians,
@@ -39,10 +39,11 @@ from small_world import (
 
 from leadline.evaluation.alignment import Alignment
 
-WORLD = replace(small_world.WORLD, drives=50, frames=10, one_rig=True)
+WORLD = replace(small_world.WORLD, drives=200, frames=10, one_rig=True)
 HELD_OUT = 11
 """Drives: one is watched while training, the others are scored."""
-EPOCHS, STEP_SIZE = 120, 100
+EPOCHS, STEP_SIZE = 22, 18
+"""378 steps each."""
 ERROR_MARK, SCALE_MARK = 0.1, 0.03
 RESULTS = Path(__file__).with_name("velocity.md")
 FINDINGS = """
@@ -62,8 +63,11 @@ made, has one car.
 A first run of M+v, seed 1, lost all depth at step 2342: one pixel, seen nearer than the camera
 drove between two frames, landed beside the pole of the projection, and its gradient was eight
 hundred times the usual one. Reprojection gives no gradient any more to points that the camera
-passes; all runs of the table are made with that. (Seed 0 had ended before with 0.427 for M+v as it
-is and 0.391 for M by medians, scale -0.8 %.)
+passes; all runs of the table are made with that.
+
+With fifty drives and as many steps (120 epochs) the error on held-out drives stood still from the
+thirtieth epoch on while that on the others fell by another third: learnt by heart. Seed 0 ended
+there with 0.452 for M+v as it is, 0.386 for M by medians and a scale of +0.7 %. Hence two hundred.
 """
 
 
