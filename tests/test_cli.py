@@ -23,7 +23,7 @@ from leadline.recipes import recipe_names, recipe_text
 from leadline.training.curves import read_curves
 from leadline.training.run_folder import CURVES
 
-VERBS = ("demo", "synthetic", "hints", "recipes", "train", "evaluate", "predict")
+VERBS = ("demo", "synthetic", "unpack", "hints", "recipes", "train", "evaluate", "predict")
 HELP_SECONDS = 1.0
 TIMEOUT = 120
 """Seconds; far beyond what a slow machine takes for a few steps."""

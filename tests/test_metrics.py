@@ -1,5 +1,6 @@
 import math
 import pickle
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -9,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from leadline.metrics import DepthMetrics, depth_metrics, mean_metrics, region_abs_rel
+from leadline.metrics import (
+    DepthMetrics,
+    depth_metrics,
+    log_bias,
+    mean_metrics,
+    pooled_metrics,
+    region_abs_rel,
+)
 from leadline.metrics.by_image import DepthMetricsByImage
 
 depths = st.floats(0.01, 200, allow_nan=False)
@@ -131,6 +139,35 @@ def metrics_of(value: float) -> DepthMetrics:
 
 def test_the_mean_counts_each_image_once():
     assert mean_metrics([metrics_of(1), metrics_of(4)]) == metrics_of(2.5)
+
+
+@dataclass
+class Image:
+    metrics: DepthMetrics
+    pixels: int
+    log_bias: float
+
+    @classmethod
+    def of(cls, prediction: np.ndarray, truth: np.ndarray) -> "Image":
+        bias = log_bias(prediction, truth)
+        return cls(depth_metrics(prediction, truth), len(truth), bias)
+
+
+@given(st.lists(pairs, min_size=1, max_size=4))
+def test_pooled_figures_are_those_of_one_large_image(images):
+    pooled = pooled_metrics(Image.of(*pair) for pair in images)
+    whole = depth_metrics(*(np.concatenate(part) for part in zip(*images, strict=True)))
+    for name in DepthMetrics.names():
+        # Of SILog the root of a difference of large sums.
+        tolerance = 1e-4 if name == "silog" else 1e-9
+        assert getattr(pooled, name) == pytest.approx(
+            getattr(whole, name), rel=1e-9, abs=tolerance
+        ), name
+
+
+def test_nothing_to_pool_is_refused():
+    with pytest.raises(ValueError, match="at least one image"):
+        pooled_metrics([])
 
 
 def test_padding_of_the_sampler_is_dropped_by_id():

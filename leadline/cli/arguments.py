@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from leadline import __version__
-from leadline.cli import prediction_verbs, verbs
+from leadline.cli import prediction_verbs, unpack_verbs, verbs
 
 EXIT_USAGE = 2
 
@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     for add in (
         _add_demo,
         _add_synthetic,
+        _add_unpack,
         _add_hints,
         _add_recipes,
         _add_train,
@@ -98,6 +99,29 @@ def _add_synthetic(subparsers: Any) -> None:
         type=float,
         metavar="SHARE",
         help="let the exposure hunt by so much, up and down within a second or two, e.g. 0.35",
+    )
+
+
+def _add_unpack(subparsers: Any) -> None:
+    text = "Write what an archive of a data set holds as images, depth and lists of them."
+    unpack = subparsers.add_parser("unpack", help=text, description=text)
+    kinds = unpack.add_subparsers(dest="kind", required=True, metavar="KIND")
+    parser = _verb(kinds, unpack_verbs.nyu)
+    parser.add_argument("file", type=Path, help="nyu_depth_v2_labeled.mat")
+    parser.add_argument("--splits", type=Path, help="the official splits.mat: for train and test")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
+    parser.add_argument(
+        "--focal", type=float, help="of the colour camera, in pixels; default: 518.8579"
+    )
+    parser = _verb(kinds, unpack_verbs.make3d)
+    parser.add_argument("folder", type=Path, help="holds pictures and scans, in it or below")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
+    parser.add_argument(
+        "--crop",
+        default="central",
+        choices=["central", "none"],
+        help="central: the 2:1 part of each picture, scored since Monodepth; none: all of it, and "
+        "depth at 345x460, as FCRN scores it",
     )
 
 
@@ -200,7 +224,7 @@ def _add_recipes(subparsers: Any) -> None:
 def _add_train(subparsers: Any) -> None:
     parser = _verb(subparsers, verbs.train)
     parser.add_argument("recipe", help="name of a recipe (see `leadline recipes`) or a YAML file")
-    parser.add_argument("data", type=Path, help="folder of the data set")
+    parser.add_argument("data", type=Path, help="folder of the data set, or a list of images")
     parser.add_argument(
         "--out", type=Path, required=True, help="folder of the run; resumed if there"
     )
@@ -219,7 +243,9 @@ def _add_train(subparsers: Any) -> None:
 def _add_evaluate(subparsers: Any) -> None:
     parser = _verb(subparsers, verbs.evaluate)
     parser.add_argument("model", type=Path, nargs="?", help="model folder")
-    parser.add_argument("data", type=Path, nargs="?", help="data set with true depth")
+    parser.add_argument(
+        "data", type=Path, nargs="?", help="data set with true depth, or a list of images"
+    )
     parser.add_argument("--out", type=Path, default=Path("evaluation"))
     parser.add_argument(
         "--split",

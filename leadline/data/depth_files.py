@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Float32, Float64, UInt16
+from jaxtyping import Float, Float32, Float64, Shaped, UInt16
 from PIL import Image, UnidentifiedImageError
 
+from leadline.data.image_files import image_size
 from leadline.data.png_files import PNG_END, read_png, write_png
 from leadline.data.png_texts import plain_texts
 from leadline.files import atomic_path
@@ -30,6 +31,8 @@ KNOWN_ARRAYS = ("velodyne_depth", "depth")
 """What is taken from an `.npz`, in this order; else its first array."""
 _HEAD = 4096
 """Bytes in which a file of ours has all its text."""
+_DEPTH_AND_COLOUR, _SIXTEEN_GREY = 24, b"\x10\x00"
+"""Where a PNG says how many bits its channels have and which they are, and what it should say."""
 
 
 def write_disparity(
@@ -157,14 +160,7 @@ def load_depth(
     if _depth_suffix(path) == ".png":
         steps = _read_steps(path)
         return steps.astype(np.float64) / _divide(path, divide, assumed)
-    depth = _without_single_axes(_load_array(path))
-    if depth.ndim != 2 or depth.size == 0:
-        raise ValueError(
-            f"{path}: expected a depth map of h x w, got the shape {depth.shape}; "
-            "write one file per image"
-        )
-    if not np.issubdtype(depth.dtype, np.number) or np.iscomplexobj(depth):
-        raise ValueError(f"{path}: expected metres, got {depth.dtype}; write numbers")
+    depth = _as_map(path, _load_array(path))
     wrong = np.count_nonzero(~(depth >= 0))
     if wrong:
         raise ValueError(
@@ -174,15 +170,47 @@ def load_depth(
     return depth.astype(np.float64)
 
 
-def _divide(path: Path, given: float | None, assumed: float | None) -> float:
-    """Steps per metre of a PNG: what it records of itself, else what is given."""
+def depth_size(path: Path) -> tuple[int, int]:
+    """(h, w) of a depth file, by its head and its last bytes, so that many can be looked at.
+
+    Of an `.npz` more is read.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is cut short, of another format or shape, or a picture.
+    """
+    if _depth_suffix(path) != ".png":
+        height, width = _as_map(path, _load_array(path, mapped=True)).shape
+        return height, width
+    size = image_size(path)
+    with path.open("rb") as file:
+        head = file.read(_DEPTH_AND_COLOUR + 2)
+    if head[_DEPTH_AND_COLOUR:] != _SIXTEEN_GREY:
+        raise ValueError(
+            f"{path}: expected a 16-bit PNG of one channel, got a picture, not a measurement; "
+            "export npy or 16-bit PNG"
+        )
+    return size
+
+
+def recorded_divide(path: Path) -> float | None:
+    """Units per metre that a PNG records of itself, or None.
+
+    Raises:
+        FileNotFoundError, ValueError: as `read_settings`, or it records no number.
+    """
     text = read_settings(path).get("divide")
     try:
-        recorded = None if text is None else float(text)
+        return None if text is None else float(text)
     except ValueError:
         raise ValueError(
             f"{path}: expected a number as its recorded divide, got {text!r}; write the file anew"
         ) from None
+
+
+def _divide(path: Path, given: float | None, assumed: float | None) -> float:
+    """Steps per metre of a PNG: what it records of itself, else what is given."""
+    recorded = recorded_divide(path)
     if None not in (recorded, given) and recorded != given:
         raise ValueError(
             f"{path}: was written with divide={recorded:g}, not {given:g}; "
@@ -197,6 +225,18 @@ def _divide(path: Path, given: float | None, assumed: float | None) -> float:
     if not divide > 0:
         raise ValueError(f"divide: expected a positive number of units per metre, got {divide:g}")
     return divide
+
+
+def _as_map(path: Path, values: np.ndarray) -> Shaped[np.ndarray, "h w"]:
+    depth = _without_single_axes(values)
+    if depth.ndim != 2 or depth.size == 0:
+        raise ValueError(
+            f"{path}: expected a depth map of h x w, got the shape {depth.shape}; "
+            "write one file per image"
+        )
+    if not np.issubdtype(depth.dtype, np.number) or np.iscomplexobj(depth):
+        raise ValueError(f"{path}: expected metres, got {depth.dtype}; write numbers")
+    return depth
 
 
 def _without_single_axes(values: np.ndarray) -> np.ndarray:
@@ -241,10 +281,10 @@ def _read_steps(path: Path) -> UInt16[np.ndarray, "h w"]:
     return steps
 
 
-def _load_array(path: Path) -> np.ndarray:
+def _load_array(path: Path, mapped: bool = False) -> np.ndarray:
     # Nothing is unpickled: np.load refuses object arrays by itself.
     try:
-        content = np.load(path, allow_pickle=False)
+        content = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
         if isinstance(content, np.ndarray):
             return content
         with content:

@@ -4,14 +4,15 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Float64
+from jaxtyping import Bool, Float, Float64
 
 from leadline.data.sparse import resize_nearest
 
-Resize = Literal["inverse_depth", "depth_aligned_corners", "nearest"]
+Resize = Literal["inverse_depth", "depth", "depth_aligned_corners", "nearest"]
 """Bilinear in inverse depth, with half-pixel centres: what OpenCV's resize of a network's output
-does, and with it every published figure of the classic protocol. Bilinear in depth, with the
-centres of the corner pixels kept in place [packnet]. Or the pixel under the new one's centre."""
+does, and with it every published figure of the classic protocol. Bilinear in depth, with half-pixel
+centres [fcrn], or with the centres of the corner pixels kept in place [packnet]. Or the pixel under
+the new one's centre."""
 RESIZE_NEAREST = 1e-6  # metres; keeps the inverse of a missing prediction (0) finite
 
 
@@ -33,6 +34,11 @@ def resized_depth(
         return resize_nearest(depth, (height, width))
     if resize == "depth_aligned_corners":
         return _with_corners_in_place(depth, height, width)
+    if resize == "depth":
+        # Depth has no mean with an infinitely far pixel, as it has none with a missing one.
+        holes = (depth == 0) | np.isinf(depth)
+        between = _bilinear(np.where(holes, 0, depth), height, width)
+        return _beside(holes, depth, between)
     return _as_inverse_depth(depth, height, width)
 
 
@@ -44,7 +50,16 @@ def _as_inverse_depth(
     # An infinitely far pixel has the inverse depth 0, and is infinitely far again.
     with np.errstate(divide="ignore"):
         between = 1 / resized
-    missing = depth == 0
+    return _beside(depth == 0, depth, between)
+
+
+def _beside(
+    missing: Bool[np.ndarray, "_ _"],
+    depth: Float64[np.ndarray, "_ _"],
+    between: Float64[np.ndarray, "h w"],
+) -> Float64[np.ndarray, "h w"]:
+    """What is between, but beside a missing pixel the nearest one."""
+    height, width = between.shape
     if not missing.any():
         return between
     beside_missing = _bilinear(missing.astype(np.float64), height, width) > 0

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float64
 
-from leadline.evaluation.results import Evaluation
+from leadline.evaluation.results import Evaluation, ImageScore
 from leadline.evaluation.run import RESULTS
-from leadline.metrics import DepthMetrics, mean_metrics
+from leadline.metrics import DepthMetrics
 
 DRAWS, INTERVAL = 2000, 0.95
 """Of the bootstrap over images, and the share of draws between the ends that are given."""
@@ -47,18 +48,19 @@ class Comparison:
     """By name, how many images of a contender the others lack."""
 
     def mean(self, contender: Contender) -> DepthMetrics:
-        """The mean over the common images."""
-        return mean_metrics(self._by_image(contender).values())
+        """The figures of the common images as the protocol joins them."""
+        return contender.evaluation.protocol.summary(self._by_image(contender).values())
 
     def difference(self, contender: Contender) -> Difference:
         """To the first contender."""
         first, own = (self._abs_rel(each) for each in (self.contenders[0], contender))
-        change = own - first
+        change, weight = own - first, self._weights()
         draws = np.random.default_rng(0).integers(len(change), size=(DRAWS, len(change)))
+        drawn = (change * weight)[draws].sum(1) / weight[draws].sum(1)
         edge = 100 * (1 - INTERVAL) / 2
-        low, high = np.percentile(change[draws].mean(1), [edge, 100 - edge])
+        low, high = np.percentile(drawn, [edge, 100 - edge])
         return Difference(
-            float(change.mean()),
+            float(np.average(change, weights=weight)),
             float(low),
             float(high),
             better=int((own < first * (1 - NOTABLE)).sum()),
@@ -75,12 +77,24 @@ class Comparison:
         """Those that contenders were scored with, each once."""
         return tuple(dict.fromkeys(c.evaluation.alignment.describe() for c in self.contenders))
 
-    def _by_image(self, contender: Contender) -> dict[str, DepthMetrics]:
-        metrics = {row.id: row.metrics for row in contender.evaluation.rows}
-        return {image: metrics[image] for image in self.images}
+    @property
+    def joined(self) -> str:
+        """What a table calls the figures of all images."""
+        return self.contenders[0].evaluation.protocol.joined
 
-    def _abs_rel(self, contender: Contender) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        return np.array([m.abs_rel for m in self._by_image(contender).values()])
+    def _by_image(self, contender: Contender) -> dict[str, ImageScore]:
+        rows = {row.id: row for row in contender.evaluation.rows}
+        return {image: rows[image] for image in self.images}
+
+    def _abs_rel(self, contender: Contender) -> Float64[np.ndarray, "n"]:
+        return np.array([row.metrics.abs_rel for row in self._by_image(contender).values()])
+
+    def _weights(self) -> Float64[np.ndarray, "n"]:
+        """What each image counts: the same, or by its pixels, which are those of all contenders."""
+        first = self.contenders[0]
+        pixels = [row.pixels for row in self._by_image(first).values()]
+        pooled = first.evaluation.protocol.pooled
+        return np.array(pixels if pooled else [1] * len(pixels), dtype=np.float64)
 
 
 def compare(folders: Sequence[Path], names: Sequence[str] = ()) -> Comparison:

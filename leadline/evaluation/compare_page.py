@@ -27,7 +27,7 @@ def comparison_table(comparison: Comparison) -> Group:
     for label, text in _settings(comparison).items():
         settings.add_row(TerminalText(label, style="bold"), TerminalText(text))
     figures = TerminalTable()
-    figures.add_column("mean over images")
+    figures.add_column(comparison.joined)
     for contender in comparison.contenders:
         figures.add_column(TerminalText(contender.name), justify="right")
     means = [comparison.mean(contender) for contender in comparison.contenders]
@@ -128,7 +128,8 @@ def _means(comparison: Comparison) -> Table:
     return Table(
         [Column(""), *figure_columns()],
         rows,
-        "Mean over the images that all were scored on. The others are compared with the first.",
+        f"Of the images that all were scored on, {comparison.joined}. The others are compared "
+        "with the first.",
         emphasis=emphasis,
     )
 
@@ -137,7 +138,7 @@ def _bars(comparison: Comparison) -> BarChart:
     means = [comparison.mean(contender).abs_rel for contender in comparison.contenders]
     names = [contender.name for contender in comparison.contenders]
     return BarChart(
-        names, means, "Abs Rel, mean over images", sublabels=[f"{mean:.3f}" for mean in means]
+        names, means, f"Abs Rel, {comparison.joined}", sublabels=[f"{mean:.3f}" for mean in means]
     )
 
 

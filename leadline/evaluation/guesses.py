@@ -1,7 +1,7 @@
 """Honest guesses: the figures of what needs no picture, below which a network has learnt nothing.
 
 Both are oracles: they are fitted to the very truth on which they are scored, for the least Abs Rel
-over the pixels of all images together. What is printed is the mean over images, as elsewhere.
+over the pixels of all images together. What is printed is joined as the protocol joins figures.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ from jaxtyping import Float, Float64, Int
 
 from leadline.evaluation.alignment import UNALIGNED, Alignment, median_ratio
 from leadline.evaluation.protocol import Protocol
-from leadline.metrics import DepthMetrics, depth_metrics, least_abs_rel, mean_metrics
+from leadline.metrics import DepthMetrics, depth_metrics, least_abs_rel, log_bias
 
 CONSTANT = "best constant"
 ROW = "best value per row"
@@ -26,12 +26,19 @@ class _ScoredTruth:
     height: int
 
 
+@dataclass(frozen=True)
+class _Guessed:
+    metrics: DepthMetrics
+    pixels: int
+    log_bias: float
+
+
 def honest_guesses(
     truths: Iterable[Float[np.ndarray, "_ _"]],
     protocol: Protocol,
     alignment: Alignment = UNALIGNED,
 ) -> Mapping[str, DepthMetrics]:
-    """Mean figures of both guesses by the name that tables print, each truth read once.
+    """Figures of both guesses by the name that tables print, each truth read once.
 
     One is the one depth, the same for all pixels and images, of least Abs Rel. The other is the
     best depth for each image row: what the height of a camera over a road gives away without
@@ -64,7 +71,7 @@ def _scored(truths: Iterable[Float[np.ndarray, "_ _"]], protocol: Protocol) -> l
 
 def _constant(scored: list[_ScoredTruth], protocol: Protocol, alignment: Alignment) -> DepthMetrics:
     best = least_abs_rel(np.concatenate([truth.depth for truth in scored]))
-    return mean_metrics(
+    return protocol.summary(
         _figures(np.full(truth.depth.shape, best), truth, protocol, alignment) for truth in scored
     )
 
@@ -79,7 +86,7 @@ def _per_row(scored: list[_ScoredTruth], protocol: Protocol, alignment: Alignmen
     for row, (start, end) in enumerate(pairwise(starts)):
         if end > start:
             best[row] = least_abs_rel(all_depths[order[start:end]])
-    return mean_metrics(
+    return protocol.summary(
         _figures(best[row], truth, protocol, alignment)
         for row, truth in zip(rows, scored, strict=True)
     )
@@ -90,7 +97,8 @@ def _figures(
     truth: _ScoredTruth,
     protocol: Protocol,
     alignment: Alignment,
-) -> DepthMetrics:
+) -> _Guessed:
     depth = truth.depth.astype(np.float64)
     scale = alignment.scale(lambda: median_ratio(guess, depth))
-    return depth_metrics(protocol.clamp(guess * scale), depth)
+    prediction = protocol.clamp(guess * scale)
+    return _Guessed(depth_metrics(prediction, depth), len(depth), log_bias(prediction, depth))

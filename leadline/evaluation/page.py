@@ -85,8 +85,8 @@ def _means(evaluation: Evaluation) -> Table:
     return Table(
         columns=[Column(""), *figure_columns()],
         rows=[[name, *metrics.as_row()] for name, metrics in rows],
-        caption="Mean over images. The guesses look at no picture and are fitted to this very "
-        "truth: a network that is no better has not learnt to see.",
+        caption=f"{evaluation.protocol.joined.capitalize()}. The guesses look at no picture and "
+        "are fitted to this very truth: a network that is no better has not learnt to see.",
         emphasis=emphasis,
     )
 

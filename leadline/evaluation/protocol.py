@@ -5,12 +5,17 @@ historical rounding and forward distance, as their crops keep theirs; `improved`
 maps. See `Source.true_depth`. `dense` is for exact truth: every pixel up to 80 m. `packnet` and
 `ddad` bring predictions to the size of the truth as [packnet] does, `ddad_nearest` as DDAD's own
 challenge; `ddad_250` goes as far as the LiDAR does [slowtv]. `cityscapes` is that of [manydepth].
+`nyu` is the classic one of rooms, within the Eigen crop; `nyu_fcrn` scores every pixel of the
+filled depth and pools them over all images, as [fcrn] did, and `make3d_fcrn` does the same with
+Make3D's truth at 345x460. `make3d` is that of [monodepth2]: the central part of picture and truth,
+C1 (up to 70 m); its RMSE log is the natural one, 2.303 times that of log10 which papers print.
+`improved_garg` is that of [bts] on KITTI: accumulated maps within the Garg crop.
 
 Departure: [packnet] clamps predictions to 0 m at least, which has no logarithm; here to 1 mm, as
 all others.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,8 +23,11 @@ from jaxtyping import Bool, Float
 
 from leadline.data.depth_resize import Resize
 from leadline.data.sources.base import WantedTruth
-from leadline.metrics.crop import CITYSCAPES, EIGEN, GARG, Crop
+from leadline.metrics import DepthMetrics, OfImage, mean_metrics, pooled_metrics
+from leadline.metrics.crop import CITYSCAPES, EIGEN, GARG, NYU, Crop
 
+MAKE3D_CENTRAL, MAKE3D_WHOLE = (21, 305), (460, 345)
+"""(h, w) of the truth in the two protocols of Make3D."""
 METRES_NEAREST = 1e-3  # the classic lower bound of truth and prediction alike
 
 
@@ -42,9 +50,32 @@ class Protocol:
     crop_bottom: float | None = None
     """Share of each picture's height, at its bottom, that a model is not shown; `None` leaves it to
     the model. Nothing is predicted there."""
+    pooled: bool = False
+    """Whether figures are those of all pixels together, not means over images."""
+    shape: tuple[int, int] | None = None
+    """(h, w) that every truth must have, where the protocol is defined on one alone."""
+
+    def summary(self, images: Iterable[OfImage]) -> DepthMetrics:
+        """The figures of several images as the protocol joins them."""
+        rows = list(images)
+        return pooled_metrics(rows) if self.pooled else mean_metrics(row.metrics for row in rows)
+
+    @property
+    def joined(self) -> str:
+        """What a table calls them."""
+        return "over all pixels" if self.pooled else "mean over images"
 
     def mask(self, truth: Float[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
-        """The pixels of the truth (0 = none) that are scored."""
+        """The pixels of the truth (0 = none) that are scored.
+
+        Raises:
+            ValueError: the truth has another size than the protocol is defined on.
+        """
+        if self.shape is not None and truth.shape != self.shape:
+            raise ValueError(
+                f"{self.name}: expected truth of {self.shape[1]}x{self.shape[0]}, got "
+                f"{truth.shape[1]}x{truth.shape[0]}; {_SHAPE_ADVICE}"
+            )
         scored = np.asarray((truth > self.minimum) & np.isfinite(truth))
         if self.cap is not None:
             scored &= truth < self.cap
@@ -73,11 +104,14 @@ class Protocol:
         parts = [f"{self.name}: {crop}, {truth}, {clamp}", *_RESIZE_WORDS[self.resize]]
         if self.crop_bottom:
             parts.append(f"models see the upper {1 - self.crop_bottom:.0%} of a picture")
+        if self.pooled:
+            parts.append("figures over the pixels of all images together")
         return ", ".join(parts)
 
 
 _RESIZE_WORDS: Mapping[Resize, tuple[str, ...]] = {
     "inverse_depth": (),
+    "depth": ("resized bilinearly as depth",),
     "depth_aligned_corners": ("resized bilinearly as depth with aligned corners",),
     "nearest": ("resized to the nearest pixel",),
 }
@@ -85,6 +119,10 @@ _EIGEN_80 = Protocol("eigen", GARG, METRES_NEAREST, cap=80, prediction_cap=80, t
 
 _PACKNET = Protocol("packnet", None, 0, cap=80, prediction_cap=80, resize="depth_aligned_corners")
 _DDAD = replace(_PACKNET, name="ddad", cap=200, prediction_cap=200)
+_MAKE3D = Protocol(
+    "make3d", None, 0, cap=70, prediction_cap=70, resize="nearest", shape=MAKE3D_CENTRAL
+)
+_SHAPE_ADVICE = "`leadline unpack make3d` writes it"
 
 PROTOCOLS: Mapping[str, Protocol] = {
     protocol.name: protocol
@@ -101,6 +139,18 @@ PROTOCOLS: Mapping[str, Protocol] = {
         replace(_DDAD, name="ddad_nearest", resize="nearest"),
         Protocol(
             "cityscapes", CITYSCAPES, METRES_NEAREST, cap=80, prediction_cap=80, crop_bottom=0.25
+        ),
+        replace(_EIGEN_80, name="improved_garg", truth="improved"),
+        Protocol("nyu", NYU, METRES_NEAREST, cap=10, prediction_cap=10),
+        Protocol("nyu_fcrn", None, 0, cap=None, prediction_cap=None, resize="depth", pooled=True),
+        _MAKE3D,
+        replace(
+            _MAKE3D,
+            name="make3d_fcrn",
+            prediction_cap=None,
+            resize="depth",
+            pooled=True,
+            shape=MAKE3D_WHOLE,
         ),
         Protocol("none", None, 0, cap=None, prediction_cap=None),
     )

@@ -13,7 +13,7 @@ from leadline.evaluation.distance import DistanceBin
 from leadline.evaluation.infinite import InfiniteShares
 from leadline.evaluation.protocol import Protocol
 from leadline.files import atomic_path
-from leadline.metrics import DepthMetrics, mean_metrics
+from leadline.metrics import DepthMetrics
 from leadline.metrics.crop import Crop
 
 
@@ -31,6 +31,8 @@ class ImageScore:
     """Scored pixels that the prediction leaves out (0); they are scored at the lower clamp."""
     beyond: int = 0
     """Scored pixels that were predicted too far for the format of their file."""
+    log_bias: float = 0.0
+    """Mean (ln p - ln g) over the scored pixels: by which factor all of the image is too far."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,8 @@ class Evaluation:
 
     @property
     def mean(self) -> DepthMetrics:
-        """The mean over images."""
-        return mean_metrics(row.metrics for row in self.rows)
+        """The figures of all images as the protocol joins them: their mean, or pooled."""
+        return self.protocol.summary(self.rows)
 
     @property
     def ratios(self) -> list[float]:
@@ -177,10 +179,11 @@ def counted(number: int, noun: str) -> str:
 def _from_json(values: dict[str, Any]) -> Evaluation:
     protocol = dict(values["protocol"])
     crop = Crop(**protocol.pop("crop")) if protocol["crop"] else protocol.pop("crop")
+    shape = protocol.pop("shape", None)
     return Evaluation(
         model=values["model"],
         metric=values["metric"],
-        protocol=Protocol(crop=crop, **protocol),
+        protocol=Protocol(crop=crop, shape=shape and tuple(shape), **protocol),
         truth=values["truth"],
         alignment=Alignment(**values["alignment"]),
         flip=values["flip"],

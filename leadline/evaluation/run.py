@@ -57,8 +57,9 @@ def evaluate_model(
     predictions are brought to its size. What an earlier, interrupted call
     predicted is kept. `extra` makes further sections of the report from the folders of predictions
     and truth. Without an `alignment`, a metric model is scored as it is and any other by the
-    median. `say` hears of frames that are left out. `movable` is a folder of masks of what can
-    move, for the share of it that is seen near infinity; a synthetic world has such labels itself.
+    median. `say` hears what the data lack, and which frames are left out. `movable` is a folder
+    of masks of what can move, for the share of it that is seen near infinity; a synthetic world has
+    such labels itself.
     With `refine` the network goes on learning on the frames that it predicts, from their `hints`
     too where its recipe does.
 
@@ -70,6 +71,8 @@ def evaluate_model(
     Alignment.parse(alignment or "none")
     model = DepthPredictor.load(model_folder, flip=flip, crop_bottom=rules.crop_bottom)
     source = open_source(data, source_settings)
+    for remark in source.remarks():
+        say(remark)
     asked = None if split is None else split_frames(source, split)
     frames = frames_with_truth(source, rules, asked)
     if asked is not None and len(frames) < len(asked):

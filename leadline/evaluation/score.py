@@ -18,7 +18,7 @@ from leadline.evaluation.predictions import open_predictions, open_truth
 from leadline.evaluation.protocol import Protocol, named_protocol
 from leadline.evaluation.results import Evaluation, ImageScore
 from leadline.evaluation.truth import name_truth
-from leadline.metrics import depth_metrics
+from leadline.metrics import depth_metrics, log_bias
 
 MOST_WORKERS = 8  # threads; beyond it the interpreter's lock is the limit
 
@@ -128,5 +128,6 @@ def _score_image(
         pixels=len(pixels.truth),
         missing=pixels.missing,
         beyond=0 if farthest is None else int(np.isclose(pixels.unaligned, farthest).sum()),
+        log_bias=log_bias(pixels.prediction, pixels.truth),
     )
     return row, DistanceSums.of(pixels.prediction, pixels.truth)

@@ -23,13 +23,13 @@ HEADINGS = {
 
 
 def evaluation_table(evaluation: Evaluation) -> Group:
-    """Settings, then the means over images beside those of what needs no picture."""
+    """Settings, then the figures of all images beside those of what needs no picture."""
     settings = Table.grid(padding=(0, 2))
     for label, text in evaluation.settings().items():
         settings.add_row(Text(label, style="bold"), Text(text))
     # One figure a line: nine columns of four decimals do not fit a terminal of 80 characters.
     figures = Table()
-    figures.add_column("mean over images")
+    figures.add_column(evaluation.protocol.joined)
     figures.add_column("predictions", justify="right", style="bold")
     for guess in evaluation.guesses:
         figures.add_column(Text(guess), justify="right", style="dim")

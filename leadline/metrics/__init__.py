@@ -2,10 +2,22 @@
 
 from leadline.metrics.depth import (
     DepthMetrics,
+    OfImage,
     depth_metrics,
     least_abs_rel,
+    log_bias,
     mean_metrics,
+    pooled_metrics,
     region_abs_rel,
 )
 
-__all__ = ["DepthMetrics", "depth_metrics", "least_abs_rel", "mean_metrics", "region_abs_rel"]
+__all__ = [
+    "DepthMetrics",
+    "OfImage",
+    "depth_metrics",
+    "least_abs_rel",
+    "log_bias",
+    "mean_metrics",
+    "pooled_metrics",
+    "region_abs_rel",
+]

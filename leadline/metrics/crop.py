@@ -29,5 +29,7 @@ class Crop:
 
 GARG = Crop("Garg", 0.40810811, 0.99189189, 0.03594771, 0.96405229)  # [garg]
 EIGEN = Crop("Eigen", 0.3324324, 0.91351351, 0.0359477, 0.96405229)  # [eigen2014]
+NYU = Crop("Eigen NYU", 45 / 480, 471 / 480, 41 / 640, 601 / 640)  # [eigen2014]
+"""Of images of 640x480, rows 45 to 471 and columns 41 to 601."""
 CITYSCAPES = Crop("Cityscapes", 256 / 1024, 768 / 1024, 192 / 2048, 1856 / 2048)
 """Of images of 2048x1024, rows 256 to 768 and columns 192 to 1856 [manydepth]."""

@@ -6,6 +6,7 @@ take the median as the published figures did (torch returns the lower of the two
 
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -114,6 +115,57 @@ def mean_metrics(rows: Iterable[DepthMetrics]) -> DepthMetrics:
     if len(table) == 0:
         raise ValueError("expected the figures of at least one image, got none")
     return DepthMetrics.from_row(table.mean(axis=0))
+
+
+@runtime_checkable
+class OfImage(Protocol):
+    """The figures of one image, and what of it is needed to pool them with those of others."""
+
+    @property
+    def metrics(self) -> DepthMetrics:
+        """Over its scored pixels."""
+
+    @property
+    def pixels(self) -> int:
+        """How many they are."""
+
+    @property
+    def log_bias(self) -> float:
+        """Over them mean (ln p - ln g)."""
+
+
+def log_bias(prediction: Float[np.ndarray, "p"], truth: Float[np.ndarray, "p"]) -> float:
+    """Mean (ln p - ln g) of the scored pixels of one image: by which factor all of it is too far.
+
+    Raises:
+        ValueError: as `depth_metrics`.
+    """
+    p, g = _checked_pair(prediction, truth)
+    return float(np.mean(np.log(p) - np.log(g)))
+
+
+def pooled_metrics(images: Iterable[OfImage]) -> DepthMetrics:
+    """The figures over the pixels of all images together, as if they were one image: every pixel
+    counts once, so that an image counts the more the more of it is scored [fcrn].
+
+    Raises:
+        ValueError: there are no images.
+    """
+    rows = list(images)
+    if not rows:
+        raise ValueError("expected the figures of at least one image, got none")
+    share = np.array([row.pixels for row in rows], dtype=np.float64)
+    share /= share.sum()
+    table = np.array([row.metrics.as_row() for row in rows], dtype=np.float64)
+    names = DepthMetrics.names()
+    roots = [names.index("rmse"), names.index("rmse_log")]
+    table[:, roots] **= 2
+    pooled = share @ table
+    bias = share @ np.array([row.log_bias for row in rows], dtype=np.float64)
+    spread = max(pooled[names.index("rmse_log")] - bias**2, 0.0)
+    pooled[names.index("silog")] = PERCENT * np.sqrt(spread)
+    pooled[roots] **= 0.5
+    return DepthMetrics.from_row(pooled)
 
 
 def _checked_pair(

@@ -21,6 +21,7 @@ it. Devices and batch size only together: as many images a batch as before."""
 PLACES = frozenset(
     {
         *("data.source.init_args.root", "data.hints", "data.train_split", "data.val_split"),
+        *("data.source.init_args.folder", "data.source.init_args.depth_folder"),
         *(f"{EXTRACTOR}.trained", f"{EXTRACTOR}.backbone"),
     }
 )

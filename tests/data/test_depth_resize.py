@@ -27,6 +27,15 @@ def test_aligned_corners_are_those_of_torch(h: int, w: int, height: int, width: 
     np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
+@given(sides, sides, sides, sides)
+def test_depth_in_half_pixel_centres_is_that_of_torch(
+    h: int, w: int, height: int, width: int
+) -> None:
+    depth = np.random.default_rng(h * w).uniform(1, 50, (h, w))
+    expected = by_torch(depth, height, width, mode="bilinear", align_corners=False)
+    np.testing.assert_allclose(resized_depth(depth, height, width, "depth"), expected, rtol=1e-6)
+
+
 def test_corners_keep_their_depth_and_what_lies_between_is_a_mean_of_depths() -> None:
     depth = np.array([[2.0, 50.0]])
     assert resized_depth(depth, 1, 5, "depth_aligned_corners").tolist() == [[2, 14, 26, 38, 50]]
@@ -37,6 +46,15 @@ def test_the_nearest_pixel_is_the_one_of_torch(h: int, w: int, height: int, widt
     depth = np.random.default_rng(h * w).uniform(1, 50, (h, w))
     expected = by_torch(depth, height, width, mode="nearest-exact")
     assert (resized_depth(depth, height, width, "nearest") == expected).all()
+
+
+@pytest.mark.parametrize("hole", [0.0, np.inf])
+def test_half_pixel_centres_mix_nothing_with_a_hole_either(hole: float) -> None:
+    depth = np.full((5, 5), 10.0)
+    depth[2, 2] = hole
+    found = resized_depth(depth, 20, 20, "depth")
+    assert set(found.ravel().tolist()) == {10.0, hole}
+    assert (found == hole).sum() == 16
 
 
 @pytest.mark.parametrize("hole", [0.0, np.inf])

@@ -10,6 +10,7 @@ from prediction_folders import SETTINGS, write_predictions
 
 from leadline.evaluation.compare import compare
 from leadline.evaluation.compare_page import comparison_page
+from leadline.evaluation.results import Evaluation
 from leadline.evaluation.score import score_folders
 
 SIZE = (20, 30)
@@ -58,6 +59,30 @@ def test_figures_are_means_over_images_and_differences_are_paired(
     assert (off.better, off.worse) == (len(IDS), 0)
     own = found.difference(first)
     assert (own.mean, own.low, own.high, own.better, own.worse) == (0, 0, 0, 0, 0)
+
+
+def test_pooled_protocols_compare_pixel_by_pixel(tmp_path: Path) -> None:
+    truth = tmp_path / "truth"
+    truth.mkdir()
+    depth = np.full(SIZE, 4.0)
+    half = depth.copy()
+    half[: SIZE[0] // 2] = 0
+    for number, shown in enumerate((depth, half)):
+        np.save(truth / f"{number:04d}.npy", shown)
+    folders = []
+    for name, errors in (("a", (0.3, 0.3)), ("b", (0.3, 0.6))):
+        wrong = {IDS[k]: depth * (1 + e) for k, e in enumerate(errors)}
+        write_predictions(tmp_path / name / "predictions", wrong, SETTINGS)
+        found = score_folders(tmp_path / name / "predictions", truth, protocol="nyu_fcrn")
+        found.save(tmp_path / name / "results.json")
+        assert Evaluation.load(tmp_path / name / "results.json") == found
+        folders.append(tmp_path / name)
+    comparison = compare(folders)
+    assert comparison.joined == "over all pixels"
+    other = comparison.contenders[1]
+    # The second image, which is twice as wrong, has half as many pixels.
+    assert comparison.mean(other).abs_rel == pytest.approx(0.4, rel=1e-3)
+    assert comparison.difference(other).mean == pytest.approx(0.1, rel=1e-2)
 
 
 def test_chance_is_called_chance(truth: Path, tmp_path: Path) -> None:

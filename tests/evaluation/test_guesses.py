@@ -40,6 +40,14 @@ def test_guesses_are_aligned_and_clamped_as_predictions_are():
     assert capped[CONSTANT].abs_rel == pytest.approx(0.6)
 
 
+def test_guesses_are_pooled_where_the_protocol_pools():
+    truths = [np.full((2, 2), 2.0), np.array([[4.0, 0.0], [0.0, 0.0]])]
+    # 2 m for all: right in four pixels, half wrong in the fifth.
+    assert honest_guesses(truths, NO_CROP)[CONSTANT].abs_rel == pytest.approx(0.25)
+    pooled = honest_guesses(truths, named_protocol("nyu_fcrn"))
+    assert pooled[CONSTANT].abs_rel == pytest.approx(0.1)
+
+
 def test_rows_of_unequal_images_are_brought_together():
     tall, low = np.repeat(np.array([[10.0], [10.0], [2.0], [2.0]]), 3, axis=1), np.ones((2, 3))
     low[0], low[1] = 10, 2

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from leadline.evaluation.protocol import PROTOCOLS, named_protocol
-from leadline.metrics.crop import CITYSCAPES, EIGEN, GARG
+from leadline.evaluation.results import ImageScore
+from leadline.metrics import depth_metrics, log_bias
+from leadline.metrics.crop import CITYSCAPES, EIGEN, GARG, NYU
 
 # Height, width: the five sizes of KITTI raw, with the bounds that published code arrives at.
 GARG_BOUNDS = {
@@ -58,6 +60,9 @@ def slow_mask(truth, minimum, cap, bounds):
         ("ddad_nearest", None, 0, 200, 200),
         ("ddad_250", None, 1e-3, 250, 250),
         ("cityscapes", CITYSCAPES, 1e-3, 80, 80),
+        ("improved_garg", GARG, 1e-3, 80, 80),
+        ("nyu", NYU, 1e-3, 10, 10),
+        ("nyu_fcrn", None, 0, None, None),
     ],
 )
 def test_masks_and_clamps(name, crop, minimum, cap, prediction_cap):
@@ -100,7 +105,8 @@ def test_every_protocol_names_its_truth():
     wanted = {name: protocol.truth for name, protocol in PROTOCOLS.items()}
     eigen = dict.fromkeys(("eigen", "eigen_50", "eigen_own_crop"), "eigen")
     others = dict.fromkeys(PROTOCOLS.keys() - eigen.keys(), "any")
-    assert wanted == others | eigen | {"improved": "improved"}
+    improved = dict.fromkeys(("improved", "improved_garg"), "improved")
+    assert wanted == others | eigen | improved
 
 
 def test_only_protocols_after_packnet_resize_otherwise():
@@ -108,4 +114,36 @@ def test_only_protocols_after_packnet_resize_otherwise():
     corners = dict.fromkeys(
         ("packnet", "packnet_garg", "ddad", "ddad_250"), "depth_aligned_corners"
     )
-    assert resizes == corners | {"ddad_nearest": "nearest"}
+    nearest = dict.fromkeys(("ddad_nearest", "make3d"), "nearest")
+    assert resizes == corners | nearest | dict.fromkeys(("nyu_fcrn", "make3d_fcrn"), "depth")
+
+
+def test_the_crop_of_rooms_at_its_native_size():
+    assert NYU.bounds(480, 640) == (45, 471, 41, 601)
+
+
+def test_make3d_is_scored_on_truth_of_its_own_size_only():
+    for name, shape, cap in (("make3d", (21, 305), 70), ("make3d_fcrn", (460, 345), None)):
+        protocol = named_protocol(name)
+        truth = np.full(shape, 3.0)
+        truth[0, :2] = 70, 0
+        assert not protocol.mask(truth)[0, :2].any()
+        assert protocol.mask(truth).sum() == truth.size - 2
+        assert protocol.clamp(np.array([99.0])) == (cap or 99)
+        with pytest.raises(ValueError, match=f"{name}: expected truth of {shape[1]}x{shape[0]}"):
+            protocol.mask(np.ones((55, 305)))
+
+
+def test_pooling_counts_pixels_where_the_mean_counts_images():
+    def image(pixels: int, share: float) -> ImageScore:
+        truth = np.full(pixels, 2.0)
+        off = truth * (1 + share)
+        metrics, bias = depth_metrics(off, truth), log_bias(off, truth)
+        return ImageScore("a", metrics, 1.0, pixels, missing=0, log_bias=bias)
+
+    images = [image(30, 0.1), image(10, 0.5)]
+    assert named_protocol("nyu").summary(images).abs_rel == pytest.approx(0.3)
+    assert named_protocol("nyu_fcrn").summary(images).abs_rel == pytest.approx(0.2)
+    assert named_protocol("nyu").joined == "mean over images"
+    assert named_protocol("nyu_fcrn").joined == "over all pixels"
+    assert "pixels of all images together" in named_protocol("nyu_fcrn").describe()

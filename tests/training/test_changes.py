@@ -195,3 +195,18 @@ def test_a_run_goes_on_after_its_data_have_been_moved_and_spelt_otherwise(
     shutil.copytree(moved, tmp_path / "fewer", ignore=shutil.ignore_patterns("000003.png"))
     shutil.copytree(hints_of(moved), tmp_path / "fewer_hints")
     assert "holds a run on other frames" in train(tmp_path / "fewer", run, 4).complaint
+
+
+def test_what_a_list_names_may_be_moved_too() -> None:
+    def listed(place: str) -> str:
+        arguments = {
+            "root": f"{place}/train.txt",
+            "folder": place,
+            "depth_folder": f"{place}/depth",
+        }
+        path = "leadline.data.sources.listed.ListedFrames"
+        return configuration(source={"class_path": path, "init_args": arguments})
+
+    found = changes(listed("/here"), listed("/there"))
+    assert all(change.is_move and change.is_allowed for change in found)
+    assert len(found) == 3

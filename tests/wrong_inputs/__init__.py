@@ -4,7 +4,7 @@ Read by `tests/test_wrong_inputs.py` and, for the table, by `benchmarks/wrong_in
 """
 
 # In the order of the table: each chapter adds its cases when it is imported.
-from wrong_inputs import photographs, data_sets, hints, training, prediction, evaluation  # isort: skip
+from wrong_inputs import photographs, data_sets, lists, hints, training, prediction, evaluation  # isort: skip
 from wrong_inputs.desk import CASES, Desk, WrongInput, small_disk
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "data_sets",
     "evaluation",
     "hints",
+    "lists",
     "photographs",
     "prediction",
     "small_disk",

@@ -1,4 +1,4 @@
-"""Which kind of data set a folder is, from what lies in it."""
+"""Which kind of data set a folder is, from what lies in it; a file is a list of images."""
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -14,6 +14,8 @@ from leadline.data.sources.cityscapes import IMAGE_FOLDERS, Cityscapes
 from leadline.data.sources.dgp import SCENE_FILES, DgpScenes
 from leadline.data.sources.folder import ImageFolder
 from leadline.data.sources.kitti import KittiRaw
+from leadline.data.sources.list_files import LINE, LIST_SUFFIX, holds_list
+from leadline.data.sources.listed import ListedFrames
 from leadline.data.sources.rgbd import RgbdSequences
 from leadline.data.sources.rgbd_layouts import FRAME_FILES, holds_rgbd
 from leadline.data.sources.rgbd_tum import TUM_LIST
@@ -36,20 +38,23 @@ def source_config(root: Path) -> dict[str, Any]:
     its data from wherever it is resumed.
 
     Raises:
-        FileNotFoundError: there is no such folder.
+        FileNotFoundError: there is no such folder, or a file is no list.
         ValueError: it is of no known kind; says what each kind looks like.
     """
     if root.is_file():
-        raise FileNotFoundError(
-            f"{root}: expected a folder of images, got a file; take a video apart first, e.g. "
-            f"`ffmpeg -i {root} -q:v 2 FOLDER/%06d.jpg`"
-        )
+        return _config(_kind_of_file(root), root)
     if not root.is_dir():
-        raise FileNotFoundError(f"{root}: no such folder; expected one with images")
+        raise FileNotFoundError(f"{root}: no such folder; expected one with images, or a list")
     for kind, found in _SIGNS.items():
         if found(root):
-            path = f"{kind.__module__}.{kind.__name__}"
-            return {"class_path": path, "init_args": {"root": str(root.resolve())}}
+            return _config(kind, root)
+    lists = sorted(path for path in root.glob(f"*{LIST_SUFFIX}") if holds_list(path))
+    if lists:
+        names = ", ".join(path.name for path in lists)
+        raise ValueError(
+            f"{root}: expected one of the lists of images in it ({names}), got their folder; give "
+            f"e.g. {lists[-1]}"
+        )
     if any(path.suffix.lower() in IMAGE_SUFFIXES for path in root.rglob("*")):
         raise ValueError(
             f"{root}: expected a {CAMERA_FILE} beside the images, found none; write one with "
@@ -59,8 +64,27 @@ def source_config(root: Path) -> dict[str, Any]:
         f"{root}: expected KITTI raw (DATE/DATE_drive_NNNN_sync/image_02), KITTI Stereo 2015 "
         f"(training/image_2), DDAD (SCENE/{SCENE_FILES}), Cityscapes ({IMAGE_FOLDERS[0]}), RGB-D "
         f"sequences ({FRAME_FILES} or {TUM_LIST}) or your own images with a {CAMERA_FILE}; found "
-        "none of them"
+        f"none of them, nor a list of images (*{LIST_SUFFIX}, lines {LINE})"
     )
+
+
+def _kind_of_file(path: Path) -> type[Source]:
+    if path.suffix.lower() == LIST_SUFFIX:
+        return ListedFrames
+    if path.suffix.lower() == ".mat":
+        raise FileNotFoundError(
+            f"{path}: expected a folder of images, got a file of MATLAB's; unpack NYUv2 first, "
+            f"`leadline unpack nyu {path} --out FOLDER`"
+        )
+    raise FileNotFoundError(
+        f"{path}: expected a folder of images or a list of them (*{LIST_SUFFIX}), got a file; take "
+        f"a video apart first, e.g. `ffmpeg -i {path} -q:v 2 FOLDER/%06d.jpg`"
+    )
+
+
+def _config(kind: type[Source], root: Path) -> dict[str, Any]:
+    path = f"{kind.__module__}.{kind.__name__}"
+    return {"class_path": path, "init_args": {"root": str(root.resolve())}}
 
 
 def open_source(root: Path, settings: Sequence[str] = ()) -> Source:

@@ -1,0 +1,1 @@
+"""Archives in formats of MATLAB -> images, depth and lists, as `ListedFrames` reads them."""
