@@ -72,8 +72,15 @@ class Sample:
     hint_confidence: Float[Tensor, "1 h w"] | None = None
     depth: Float[Tensor, "1 _ _"] | None = None
     loss_mask: Bool[Tensor, "1 h w"] | None = None
+    in_picture: Mapping[Offset, Bool[Tensor, "1 h w"]] = field(default_factory=dict)
+    """Where each frame shows what its camera saw; empty: everywhere."""
     jitter: Float[Tensor, "4"] | None = None
     """Factors of brightness, contrast and saturation, and the shift of hue in turns."""
+    gamma: Float[Tensor, "5"] | None = None
+    """Exponent of colours, then factors of brightness and of red, green and blue."""
+    pixel_aspect: float = 1.0
+    """fx / fy of the file's pixels at this size, taken for square ones: what a roll goes by where
+    no intrinsics are known."""
     zoom: float = 1.0
     """How many times larger it shows things than the whole image does at this size."""
     seed: int = 0
@@ -109,8 +116,14 @@ class Batch(_Record):
     """True depth in metres at a size of its own, 0 = none; never interpolated."""
     loss_mask: Bool[Tensor, "b 1 h w"] | None = None
     """False where no loss may look: the ego vehicle, the borders of a rotation."""
+    in_picture: Mapping[Offset, Bool[Tensor, "b 1 h w"]] = field(default_factory=dict)
+    """Where each frame shows what its camera saw, and not the black from beyond the picture that a
+    rotation brought in, which must explain no target; empty: everywhere.
+    """
     jitter: Float[Tensor, "b 4"] | None = None
     """Colour jitter still to be applied to `inputs`, see `Sample.jitter`."""
+    gamma: Float[Tensor, "b 5"] | None = None
+    """The same of its other form, see `Sample.gamma`."""
     zoom: Float[Tensor, "b"] | None = None
     """How many times larger each sample shows things than its whole image does at this size;
     `None` = 1. What a network takes for the depth is so many times too near.
@@ -204,8 +217,13 @@ class Errors(_Record):
     valid: Bool[Tensor, "b n h w"]
     """Whether the source exists and the loss mask allows the pixel; the same for all scales."""
     predicted: Mapping[int, Float[Tensor, "b n h w"]] | None = None
+    predicted_valid: Mapping[int, Bool[Tensor, "b n h w"]] | None = None
+    """Of the predicted warps: whether all that is compared moreover lies in the pictures; `None`:
+    as `valid`."""
     identity: Float[Tensor, "b n h w"] | None = None
     """Of the sources as they stand, with the noise that breaks ties."""
+    identity_valid: Bool[Tensor, "b n h w"] | None = None
+    """The same of the sources as they stand."""
     hint: Float[Tensor, "b 1 h w"] | None = None
     hint_valid: Bool[Tensor, "b 1 h w"] | None = None
     features: Float[Tensor, "b n _ _"] | None = None
@@ -213,6 +231,14 @@ class Errors(_Record):
     features_valid: Bool[Tensor, "b n _ _"] | None = None
     warped: Mapping[int, Float[Tensor, "b n 3 h w"]] | None = None
     """The warped sources themselves, kept only when pictures are asked for."""
+
+    def warps_valid(self, scale: int) -> Bool[Tensor, "b n h w"]:
+        """Where the predicted warps of a scale may be judged."""
+        return self.valid if self.predicted_valid is None else self.predicted_valid[scale]
+
+    def identities_valid(self) -> Bool[Tensor, "b n h w"]:
+        """Where the sources as they stand may be judged."""
+        return self.valid if self.identity_valid is None else self.identity_valid
 
 
 @dataclass(frozen=True)

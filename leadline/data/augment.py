@@ -1,8 +1,9 @@
-"""What is varied at random in training: scale and place, mirroring, swapping, and one draw of
+"""What is varied at random in training: roll, scale and place, mirroring, swapping, and one draw of
 colours per item.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -12,6 +13,8 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from leadline.data.colour_jitter import jitter_colours
+from leadline.data.gamma_jitter import DRAWS, PUBLISHED_RANGES, GammaJitter, jitter_gamma
+from leadline.data.rotation import black_beyond_pictures, check_rotation, rolled
 from leadline.data.zoom import draw_window, show_window
 from leadline.geometry.camera import flip_intrinsics
 from leadline.geometry.pose import invert_pose, mirror_pose
@@ -21,6 +24,9 @@ from leadline.types import Batch, Sample
 Flip = Literal["none", "mirror", "swap"]
 """Never, mirror the images and the geometry [monodepth2], or mirror and swap the pair
 [monodepth]."""
+Jitter = bool | Literal["gamma"]
+"""Brightness, contrast, saturation and hue [monodepth2] or not, or gamma, brightness and each
+colour [monodepth]."""
 
 FLIP_PROBABILITY = 0.5
 JITTER_PROBABILITY = 0.5
@@ -36,9 +42,29 @@ class Augmentation:
     """Which of the variations are on."""
 
     flip: Flip = "mirror"
-    jitter: bool = True
+    jitter: Jitter = True
     zoom: float = 1.0
     """Up to how many times larger a part of the image is shown instead of the whole."""
+    rotation: float = 0.0
+    """Up to how many degrees all cameras are rolled, either way."""
+    window: tuple[int, int] | None = None
+    """(h, w) of the part of the image that is shown instead of the whole."""
+    gamma_jitter: GammaJitter = PUBLISHED_RANGES
+
+    def check(self, pair_alone: bool) -> None:
+        """Refuse a rotation or a zoom that is none, and swapping of what is no `pair_alone`.
+
+        Raises:
+            ValueError: it is out of its range, or there is more than the images of a pair.
+        """
+        check_rotation(self.rotation)
+        if not self.zoom >= 1:
+            raise ValueError(f"zoom: expected 1 or more, got {self.zoom}")
+        if self.flip == "swap" and not pair_alone:
+            raise ValueError(
+                "flip 'swap' expects frames [0, stereo] without hints and train_depth, which "
+                "belong to one camera; use flip 'mirror'"
+            )
 
 
 def augment(
@@ -47,8 +73,8 @@ def augment(
     generator: np.random.Generator,
     size: tuple[int, int] | None = None,
 ) -> Sample:
-    """The sample at `size` (h, w), by default its own, with its seed, its jitter, zoomed and, one
-    time in two, flipped.
+    """The sample at `size` (h, w), by default its own, or the window of that which the settings
+    ask for: with its seed, its jitter, rolled, zoomed and, one time in two, flipped.
 
     Always draws the same numbers in the same order, whatever is on: switching the flip off leaves
     the colours as they were.
@@ -57,19 +83,28 @@ def augment(
     flip, jitter = generator.random(2) < (FLIP_PROBABILITY, JITTER_PROBABILITY)
     factors = [*generator.uniform(*FACTOR_RANGE, size=3), generator.uniform(*HUE_RANGE)]
     height, width = sample.images[TARGET].shape[-2:]
-    window = draw_window((height, width), settings.zoom, generator)
-    sample = show_window(replace(sample, seed=seed), window, size or (height, width))
-    if jitter and settings.jitter:
+    picture = size or (height, width)
+    shown = settings.window or picture
+    part = (shown[0] / picture[0], shown[1] / picture[1])
+    window = draw_window((height, width), settings.zoom, generator, part)
+    turn, *gamma_shares = generator.random(1 + DRAWS)
+    if settings.rotation:
+        # Before anything is cut off: a corner of a window may still have a picture to turn in.
+        sample = rolled(sample, math.radians(settings.rotation) * (2 * turn - 1))
+    sample = show_window(replace(sample, seed=seed), window, shown, picture)
+    if jitter and settings.jitter == "gamma":
+        sample = replace(sample, gamma=settings.gamma_jitter.scaled(np.array(gamma_shares)))
+    elif jitter and settings.jitter:
         sample = replace(sample, jitter=torch.tensor(factors, dtype=torch.float32))
     if flip and settings.flip == "mirror":
-        return flipped(sample)
-    if flip and settings.flip == "swap":
-        return swap_and_mirror(sample)
-    return sample
+        sample = flipped(sample)
+    elif flip and settings.flip == "swap":
+        sample = swap_and_mirror(sample)
+    return black_beyond_pictures(sample)
 
 
 def flipped(sample: Sample) -> Sample:
-    """The same scene in a mirror: images, hint and its confidence, depth and mask are mirrored, cx
+    """The same scene in a mirror: images, hint and its confidence, depth and masks are mirrored, cx
     becomes w - 1 - cx, and every pose is conjugated with diag(-1, 1, 1, 1).
 
     The pair is not swapped: a right source of a left target now stands on the left.
@@ -84,6 +119,7 @@ def flipped(sample: Sample) -> Sample:
         hint_confidence=_mirrored_map(sample.hint_confidence),
         depth=_mirrored_map(sample.depth),
         loss_mask=_mirrored_map(sample.loss_mask),
+        in_picture=_mirrored(sample.in_picture),
     )
 
 
@@ -105,6 +141,7 @@ def swap_and_mirror(sample: Sample) -> Sample:
     return replace(
         mirror,
         images=_swapped(mirror.images),
+        in_picture=_swapped(mirror.in_picture) if mirror.in_picture else {},
         intrinsics=None if mirror.intrinsics is None else _swapped(mirror.intrinsics),
         known_poses={
             offset: invert_pose(pose[None])[0] for offset, pose in mirror.known_poses.items()
@@ -114,12 +151,22 @@ def swap_and_mirror(sample: Sample) -> Sample:
 
 def apply_jitter(batch: Batch) -> Batch:
     """The batch with `inputs` made from `images` by its jitter, on whatever device it is."""
-    if batch.jitter is None:
-        return replace(batch, inputs=batch.images)
-    sources = list(batch.images)
-    stacked = torch.cat([batch.images[offset] for offset in sources])
-    coloured = jitter_colours(stacked, batch.jitter.repeat(len(sources), 1))
-    return replace(batch, inputs=dict(zip(sources, coloured.chunk(len(sources)), strict=True)))
+    inputs = batch.images
+    if batch.jitter is not None:
+        inputs = _coloured(inputs, jitter_colours, batch.jitter)
+    if batch.gamma is not None:
+        inputs = _coloured(inputs, jitter_gamma, batch.gamma)
+    return replace(batch, inputs=inputs)
+
+
+def _coloured(
+    images: Mapping[Offset, Float[Tensor, "b 3 h w"]],
+    change: Callable[[Tensor, Tensor], Tensor],
+    factors: Float[Tensor, "b _"],
+) -> dict[Offset, Float[Tensor, "b 3 h w"]]:
+    """All frames of a sample by the same factors, in one look."""
+    changed = change(torch.cat(list(images.values())), factors.repeat(len(images), 1))
+    return dict(zip(images, changed.chunk(len(images)), strict=True))
 
 
 def _mirrored_map(values: Shaped[Tensor, "1 h w"] | None) -> Shaped[Tensor, "1 h w"] | None:

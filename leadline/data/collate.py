@@ -7,12 +7,14 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from leadline.data.gamma_jitter import DRAWS
 from leadline.offset import TARGET, Offset
 from leadline.types import Batch, Sample
 
 _WHITE = 255
 """Largest value of an 8-bit image."""
 _NO_JITTER = (1.0, 1.0, 1.0, 0.0)
+_NO_GAMMA = (1.0,) * DRAWS
 
 
 def collate(
@@ -46,7 +48,9 @@ def collate(
         ),
         depth=_maps(samples, "depth", [sample.depth for sample in samples], 0.0),
         loss_mask=_maps(samples, "loss masks", [sample.loss_mask for sample in samples], True),
-        jitter=_jitter(samples),
+        in_picture=_in_picture(samples, offsets),
+        jitter=_factors(samples, "jitter", [sample.jitter for sample in samples], _NO_JITTER),
+        gamma=_factors(samples, "gamma", [sample.gamma for sample in samples], _NO_GAMMA),
         zoom=_zoom(samples),
         seeds=torch.tensor([sample.seed for sample in samples], dtype=torch.int64),
         unit=unit,
@@ -80,11 +84,29 @@ def _stack(
     return torch.stack([absent if item is None else item for item in items])
 
 
-def _jitter(samples: Sequence[Sample]) -> Float[Tensor, "b 4"] | None:
-    jitters = [sample.jitter for sample in samples]
-    if all(jitter is None for jitter in jitters):
+def _in_picture(
+    samples: Sequence[Sample], offsets: Sequence[Offset]
+) -> dict[Offset, Bool[Tensor, "b 1 h w"]]:
+    if not any(sample.in_picture for sample in samples):
+        return {}
+    everywhere = torch.ones_like(samples[0].images[TARGET][:1], dtype=torch.bool)
+    return {
+        offset: _stack(
+            samples, "masks", [sample.in_picture.get(offset) for sample in samples], everywhere
+        )
+        for offset in offsets
+    }
+
+
+def _factors(
+    samples: Sequence[Sample],
+    name: str,
+    items: Sequence[Tensor | None],
+    unchanged: tuple[float, ...],
+) -> Float[Tensor, "b _"] | None:
+    if all(item is None for item in items):
         return None
-    return _stack(samples, "jitter", jitters, torch.tensor(_NO_JITTER))
+    return _stack(samples, name, items, torch.tensor(unchanged))
 
 
 def _zoom(samples: Sequence[Sample]) -> Float[Tensor, "b"] | None:

@@ -41,7 +41,8 @@ class Extras:
 
 
 class DepthDataset(Dataset[Sample]):
-    """The samples of `frames`, each with the frames at `offsets`, at `size` (h, w).
+    """The samples of `frames`, each with the frames at `offsets`, at `size` (h, w), or windows of
+    that where the augmentation asks for them.
 
     Files are read, and cached, at `reading_size`, by default `size`: what is to be zoomed wants
     more pixels. Before that `crop_bottom`, a share of the height, is cut off at the bottom of all
@@ -121,6 +122,7 @@ class DepthDataset(Dataset[Sample]):
             hint=hint,
             hint_confidence=self._hint_confidence(target, hint),
             depth=self._depth(target),
+            pixel_aspect=self._pixel_aspect(target),
         )
 
     def _image(self, frame: FrameId) -> UInt8[Tensor, "3 h w"]:
@@ -184,6 +186,13 @@ class DepthDataset(Dataset[Sample]):
             return None
         kept = depth[: upper_rows(len(depth), self.crop_bottom)]
         return torch.from_numpy(scatter_depth(kept, self.reading_size))[None]
+
+    def _pixel_aspect(self, target: FrameId) -> float:
+        # Nobody else asks, and for a cached image it would open the file.
+        if not self.augmentation.rotation or self.source.camera(target) is not None:
+            return 1.0
+        kept = self._kept(self.source.size(target))
+        return (self.reading_size[1] * kept[0]) / (kept[1] * self.reading_size[0])
 
     def _kept(self, native: tuple[int, int]) -> tuple[int, int]:
         # What is cut off below moves no pixel: intrinsics stay, for an image less high.

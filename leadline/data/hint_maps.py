@@ -92,6 +92,24 @@ def absent_hint(path: Path) -> str:
     )
 
 
+def check_hints(hints: Path | None, confidence: bool) -> None:
+    """Refuse hints that are not there, and confidence in none.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        ValueError: confidence is wanted without hints.
+    """
+    if hints is not None and not hints.is_dir():
+        raise FileNotFoundError(
+            f"{hints}: expected a folder of hints, found none; `leadline hints` makes them"
+        )
+    if confidence and hints is None:
+        raise ValueError(
+            "hint_confidence: expected hints to be confident of, got none; make them "
+            "(`leadline hints`) and give `--hints FOLDER`"
+        )
+
+
 def hints_description(folder: Path) -> str | None:
     """How the hints of a folder were made, in a few words: mode, matchers, images.
 

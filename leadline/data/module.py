@@ -11,12 +11,13 @@ from typing import Literal
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities import rank_zero_only
 
-from leadline.data.augment import Augmentation, Flip, apply_jitter
+from leadline.data.augment import Augmentation, Flip, Jitter, apply_jitter
 from leadline.data.cache import SampleCache, fill_cache
 from leadline.data.collate import collate
 from leadline.data.crop_bottom import check_crop_bottom
 from leadline.data.dataset import DepthDataset, Extras
-from leadline.data.hint_maps import hints_description
+from leadline.data.gamma_jitter import PUBLISHED_RANGES, GammaJitter
+from leadline.data.hint_maps import check_hints, hints_description
 from leadline.data.rig import (
     RigSummary,
     check_network_baseline,
@@ -30,6 +31,7 @@ from leadline.data.sources.base import FrameId, Source
 from leadline.data.splits import apart, hold_out, split_frames
 from leadline.data.standstill import STATIC, Static, check_static, standing_frames
 from leadline.data.ways import Ways, ways_to_neighbours
+from leadline.data.zoom import checked_window
 from leadline.offset import STEREO, TARGET, Offset
 from leadline.types import Batch
 
@@ -60,10 +62,18 @@ class DepthData(LightningDataModule):
         val_depth: validation batches hold true depth, where there is some.
         calibrated: targets must have intrinsics; without, whole sets without them can be read.
         flip: whether half the samples are mirrored, or mirrored and swapped.
-        jitter: whether half the samples have their colours changed.
+        jitter: whether half the samples have their colours changed, in brightness, contrast,
+            saturation and hue [monodepth2]; or, with `gamma`, in gamma, brightness and each colour
+            [monodepth].
+        gamma_jitter: the ranges of `jitter: gamma`.
         zoom: up to how many times larger a part of each image is shown in training, at random; its
             depth counts as so many times nearer [eigen2014]. 1 shows the whole, as it must where
             poses are predicted.
+        rotation: up to how many degrees the cameras of each sample are rolled about their axes in
+            training, either way; what comes from beyond the pictures is black, and teaches nothing.
+        window: (h, w) of the part of each picture, of height x width, that is shown in training, at
+            random; validation shows the whole, and so does prediction. Not where poses are
+            predicted.
         crop_bottom: share of the height, at the bottom, that is cut off: a vehicle's own bonnet.
         cache: folder of this data set alone, in which images and hints are kept at the training
             size, times `zoom`.
@@ -95,8 +105,11 @@ class DepthData(LightningDataModule):
         val_depth: bool = True,
         calibrated: bool = True,
         flip: Flip = "mirror",
-        jitter: bool = True,
+        jitter: Jitter = True,
+        gamma_jitter: GammaJitter = PUBLISHED_RANGES,
         zoom: float = 1.0,
+        rotation: float = 0.0,
+        window: Sequence[int] | None = None,
         crop_bottom: float = 0.0,
         cache: Path | None = None,
         limit: int | None = None,
@@ -125,7 +138,9 @@ class DepthData(LightningDataModule):
         self.static = static
         self.val_depth = val_depth
         self.reading_size = (math.ceil(height * zoom), math.ceil(width * zoom))
-        self.augmentation = Augmentation(flip, jitter, zoom)
+        self.augmentation = Augmentation(
+            flip, jitter, zoom, rotation, checked_window(window, self.size), gamma_jitter
+        )
         self.crop_bottom = crop_bottom
         self.cache = cache
         self.limit = limit
@@ -356,27 +371,12 @@ class DepthData(LightningDataModule):
         if self.workers < 0:
             raise ValueError(f"workers: expected 0 (none beside this) or more, got {self.workers}")
         check_crop_bottom(self.crop_bottom)
-        if not self.augmentation.zoom >= 1:
-            raise ValueError(f"zoom: expected 1 or more, got {self.augmentation.zoom}")
+        target_only = self.needs.depth or self.needs.hints is not None
+        self.augmentation.check(set(self.offsets) == {TARGET, STEREO} and not target_only)
         if self.unit <= 0:
             raise ValueError(f"unit: expected metres per network unit, got {self.unit}")
         check_static(self.static, self.offsets)
-        hints = self.needs.hints
-        if hints is not None and not hints.is_dir():
-            raise FileNotFoundError(
-                f"{hints}: expected a folder of hints, found none; `leadline hints` makes them"
-            )
-        if self.needs.hint_confidence and hints is None:
-            raise ValueError(
-                "hint_confidence: expected hints to be confident of, got none; make them "
-                "(`leadline hints`) and give `--hints FOLDER`"
-            )
-        pair_only = set(self.offsets) == {TARGET, STEREO} and hints is None
-        if self.augmentation.flip == "swap" and (self.needs.depth or not pair_only):
-            raise ValueError(
-                "flip 'swap' expects frames [0, stereo] without hints and train_depth, which "
-                "belong to one camera; use flip 'mirror'"
-            )
+        check_hints(self.needs.hints, self.needs.hint_confidence)
 
 
 def _offsets(frames: Sequence[int | str]) -> tuple[Offset, ...]:

@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from leadline.geometry.pose import roll_matrix
+
 MINIMUM_DEPTH = 1e-6
 """Projected depths are kept above this, so that a point at the camera's centre stays finite."""
 
@@ -88,3 +90,15 @@ def flip_intrinsics(intrinsics: Float[Tensor, "*b 3 3"], width: int) -> Float[Te
     """
     mirror = intrinsics.new_tensor([[-1.0, 0.0, width - 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
     return mirror @ intrinsics @ torch.diag(intrinsics.new_tensor([-1.0, 1.0, 1.0]))
+
+
+def roll_homography(intrinsics: Float[Tensor, "*b 3 3"], angle: float) -> Float[Tensor, "*b 3 3"]:
+    """Where pixels go when points are turned about the optical axis by X' = Rz X: p' = K Rz K^-1 p,
+    in double precision; see `roll_matrix`.
+
+    Intrinsics and depth along the axis stay what they are, whatever the focal lengths. As Rz leaves
+    z alone the last row is (0, 0, 1): the pixels move affinely.
+    """
+    exact = intrinsics.double()
+    homography: Tensor = exact @ roll_matrix(angle).to(exact.device) @ torch.linalg.inv(exact)
+    return homography

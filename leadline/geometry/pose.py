@@ -139,6 +139,25 @@ def mirror_pose(a_to_b: Float[Tensor, "*b 4 4"]) -> Float[Tensor, "*b 4 4"]:
     return a_to_b * sign[:, None] * sign
 
 
+def roll_matrix(angle: float) -> Float[Tensor, "3 3"]:
+    """Rz, the rotation by `angle` radians about the optical axis, x towards y: clockwise, as one
+    looks at the picture. In double precision.
+    """
+    cosine, sine = math.cos(angle), math.sin(angle)
+    return torch.tensor(
+        [[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, 1.0]], dtype=torch.float64
+    )
+
+
+def roll_pose(a_to_b: Float[Tensor, "*b 4 4"], angle: float) -> Float[Tensor, "*b 4 4"]:
+    """The same motion between two cameras in both of which points are turned by X' = Rz X, see
+    `roll_matrix`: conjugation with Rz.
+    """
+    turn = torch.eye(4, dtype=torch.float64, device=a_to_b.device)
+    turn[:3, :3] = roll_matrix(angle)
+    return (turn @ a_to_b.double() @ turn.mT).to(a_to_b.dtype)
+
+
 def stereo_pose(offset: float, *, dtype: torch.dtype = torch.float32) -> Float[Tensor, "4 4"]:
     """target_to_source of a rectified pair whose source camera stands `offset` metres to the right.
 

@@ -36,7 +36,7 @@ class ModelConfig:
     predictor: Mapping[str, Any]
     """`class_path` and `init_args`."""
     size: tuple[int, int]
-    """(h, w) of the images that it was trained on."""
+    """(h, w) at which it sees whole pictures; training may have shown windows of them."""
     unit: float
     """Metres per network unit."""
     metric: bool

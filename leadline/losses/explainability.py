@@ -31,7 +31,7 @@ class MaskedReprojection(Term):
         for scale, logits in _explainability(scene).items():
             mask = to_full_size(logits.sigmoid(), scale, scene.batch.size)
             masked = mask * scene.errors.predicted[scale]
-            error, valid = over_sources(masked, scene.errors.valid, self.reduction)
+            error, valid = over_sources(masked, scene.errors.warps_valid(scale), self.reduction)
             sums.append(error.where(valid, 0.0).sum())
             counts.append(valid.sum())
             maps[f"explainability_{scale}"] = mask.detach()

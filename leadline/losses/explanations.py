@@ -51,10 +51,10 @@ def contest(
     """
     if errors.predicted is None:
         raise ValueError("the predicted warps were not asked for")
-    predicted = over_sources(errors.predicted[scale], errors.valid, reduction)
+    predicted = over_sources(errors.predicted[scale], errors.warps_valid(scale), reduction)
     rival = None
     if identity and errors.identity is not None:
-        rival = over_sources(errors.identity, errors.valid, reduction)
+        rival = over_sources(errors.identity, errors.identities_valid(), reduction)
     with torch.no_grad():
         nowhere = torch.zeros_like(predicted.valid)
         best = predicted.error.where(predicted.valid, torch.inf)

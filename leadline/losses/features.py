@@ -41,7 +41,7 @@ class FeatureReprojection(Term):
 class Reconstruction(Term):
     """Photometric error of the picture that a network paints from its features, at every scale
     [featdepth]: 0.85 SSIM + 0.15 sqrt((a - b)^2 + 1e-6) against the picture at that size, which is
-    the means over its pixels.
+    the means over its pixels. Where the loss mask forbids a look at one of these, nothing counts.
     """
 
     needs = frozenset[Need]({"reconstruction"})
@@ -58,10 +58,15 @@ class Reconstruction(Term):
         for scale, picture in painted.items():
             wanted = _shrunk(scene.batch.images[TARGET], scale, picture)
             error = photometric_errors(picture.float()[None], wanted, self.ssim_weight, "robust_l1")
+            if scene.batch.loss_mask is None:
+                counts.append(error.new_full((), float(error.numel())))
+            else:
+                allowed = _shrunk(scene.batch.loss_mask.float(), scale, picture)[:, 0] == 1
+                error = error.where(allowed, 0.0)
+                counts.append(allowed.sum().to(error.dtype))
             sums.append(error.sum())
-            counts.append(float(error.numel()))
             maps[f"reconstruction_{scale}"] = picture.detach()
-        return LossValue(torch.stack(sums), sums[0].new_tensor(counts), maps)
+        return LossValue(torch.stack(sums), torch.stack(counts), maps)
 
 
 class FeatureSlope(Term):

@@ -4,7 +4,7 @@ import torch
 
 from leadline.geometry.depth import to_full_size
 from leadline.losses.term import Need, Term
-from leadline.losses.true_depth import true_depth
+from leadline.losses.true_depth import measured_pixels, true_depth
 from leadline.offset import TARGET
 from leadline.types import LossValue, Scene
 
@@ -21,7 +21,7 @@ class SparseInverseDepth(Term):
 
     def forward(self, scene: Scene) -> LossValue:
         truth, unit, size = true_depth(scene), scene.batch.unit, scene.batch.size
-        measured = truth > 0
+        measured = measured_pixels(scene, truth)
         inverse_truth = unit / truth.where(measured, 1.0)
         sums, counts = [], []
         for scale, depth in scene.predictions.depth[TARGET].items():

@@ -6,7 +6,7 @@ the same numbers, forward and backward, from the compiled pass of `compiled.py`.
 
 from typing import Literal
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
@@ -34,6 +34,11 @@ def absolute_difference(
 def _window_mean(image: Float[Tensor, "*n c h w"]) -> Float[Tensor, "*n c h w"]:
     padded = functional.pad(image.flatten(0, -4), (1, 1, 1, 1), mode="reflect")
     return functional.avg_pool2d(padded, kernel_size=3, stride=1).view(image.shape)
+
+
+def whole_windows(mask: Bool[Tensor, "b n h w"]) -> Bool[Tensor, "b n h w"]:
+    """Pixels whose 3x3 window, at which `ssim_distance` looks, lies on the mask as a whole."""
+    return functional.max_pool2d((~mask).float(), kernel_size=3, stride=1, padding=1) == 0
 
 
 def ssim_distance(

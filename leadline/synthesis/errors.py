@@ -5,7 +5,7 @@ The explanations are the predicted warps, of colours or of learned features, the
 Losses and pictures read and reduce these errors; nothing else warps or compares images.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -17,9 +17,9 @@ from leadline.geometry.depth import Enlarging, to_full_size
 from leadline.geometry.warp import Padding, Warp, warp_by_depth, warp_by_inverse_depth
 from leadline.offset import STEREO, TARGET, Offset
 from leadline.photometry.constants import SSIM_WEIGHT
-from leadline.photometry.error import Absolute, photometric_errors
+from leadline.photometry.error import Absolute, photometric_errors, whole_windows
 from leadline.synthesis.exposure import exposed_as_target
-from leadline.synthesis.feature_errors import warped_feature_errors
+from leadline.synthesis.feature_errors import ALL_OF_IT, warped_feature_errors
 from leadline.types import Batch, Errors, Predictions
 
 Explanation = Literal["predicted", "identity", "hint", "features", "warped"]
@@ -81,12 +81,20 @@ class Explainer:
             depth=depth, valid=_valid(batch, batch.sources), hint_valid=_where_hinted(batch)
         )
         if "predicted" in wanted or "warped" in wanted:
-            warp = _warp_all(batch, predictions, list(inverse_depth.values()), self.padding)
+            inverse = list(inverse_depth.values())
+            warp = _warp_all(batch, batch.images, predictions, inverse, self.padding)
             errors = self._with_predicted(errors, batch, warp, keep="warped" in wanted)
+            if batch.in_picture:
+                valid = _valid_warps(batch, predictions, inverse_depth, errors.valid)
+                errors = replace(errors, predicted_valid=valid)
         if "identity" in wanted:
             errors = replace(errors, identity=self._identity_errors(batch))
+            if batch.in_picture:
+                errors = replace(errors, identity_valid=_valid_identities(batch, errors.valid))
         if "hint" in wanted:
             errors = replace(errors, hint=self._hint_error(batch))
+            if batch.in_picture and errors.hint_valid is not None:
+                errors = replace(errors, hint_valid=errors.hint_valid & _valid_hint_warp(batch))
         if "features" in wanted:
             finest = inverse_depth[min(inverse_depth)]
             found = warped_feature_errors(
@@ -132,10 +140,8 @@ class Explainer:
                 "the objective looks at hints, but the batch has "
                 + ("no hints: give `hints:` a folder" if batch.hint is None else "no stereo frame")
             )
-        # A missing hint is warped at one unit of depth and masked: infinity would spread as NaN.
-        depth = batch.hint.where(batch.hint > 0, batch.unit)
         with torch.no_grad():
-            warp = _warp(batch, HINT_SOURCE, depth, _known_pose(batch, HINT_SOURCE), self.padding)
+            warp = _warp_by_hint(batch, batch.images[HINT_SOURCE], batch.hint, self.padding)
             error = self._photometric(warp.image[None], batch)
         return error.transpose(0, 1)
 
@@ -150,37 +156,42 @@ def _known_pose(batch: Batch, offset: Offset) -> Float[Tensor, "b 4 4"]:
     return batch.known_poses[offset].nan_to_num()
 
 
-def _warp(
+def _warp_by_hint(
     batch: Batch,
-    offset: Offset,
-    depth: Float[Tensor, "b 1 h w"],
-    target_to_source: Float[Tensor, "b 4 4"],
+    partner: Float[Tensor, "b c h w"],
+    hint: Float[Tensor, "b 1 h w"],
     padding: Padding,
 ) -> Warp:
+    """The stereo partner, or what lies on its pixels, as the hint says that the target sees it."""
     if batch.intrinsics is None:
         raise ValueError("view synthesis needs intrinsics, and this data set has none")
     return warp_by_depth(
-        batch.images[offset],
-        depth,
-        target_to_source,
+        partner,
+        # A missing hint is warped at one unit of depth and masked: infinity would spread as NaN.
+        hint.where(hint > 0, batch.unit),
+        _known_pose(batch, HINT_SOURCE),
         batch.intrinsics[TARGET],
-        batch.intrinsics[offset],
+        batch.intrinsics[HINT_SOURCE],
         padding,
     )
 
 
 def _warp_all(
-    batch: Batch, predictions: Predictions, inverse_depths: list[Tensor], padding: Padding
+    batch: Batch,
+    images: Mapping[Offset, Float[Tensor, "b c h w"]],
+    predictions: Predictions,
+    inverse_depths: list[Tensor],
+    padding: Padding,
 ) -> Warp:
-    """Every source warped by every depth in one call of the sampler: (n s b) along the batch
-    axis.
+    """The image of every source, or what else lies on its pixels, warped by every depth in one call
+    of the sampler: (n s b) along the batch axis.
     """
     if batch.intrinsics is None:
         raise ValueError("view synthesis needs intrinsics, and this data set has none")
     sources, scales = batch.sources, len(inverse_depths)
     source_intrinsics = [batch.intrinsics[offset].repeat(scales, 1, 1) for offset in sources]
     return warp_by_inverse_depth(
-        torch.cat([batch.images[offset].repeat(scales, 1, 1, 1) for offset in sources]),
+        torch.cat([images[offset].repeat(scales, 1, 1, 1) for offset in sources]),
         torch.cat(inverse_depths).repeat(len(sources), 1, 1, 1),
         torch.cat([predictions.poses[offset].repeat(scales, 1, 1) for offset in sources]),
         batch.intrinsics[TARGET].repeat(scales * len(sources), 1, 1),
@@ -203,6 +214,39 @@ def _valid(batch: Batch, sources: tuple[Offset, ...]) -> Bool[Tensor, "b n h w"]
     available = torch.stack([batch.available[offset] for offset in sources], dim=1)
     valid = available[:, :, None, None].expand(-1, -1, *batch.size)
     return valid if batch.loss_mask is None else valid & batch.loss_mask
+
+
+def _valid_warps(
+    batch: Batch,
+    predictions: Predictions,
+    inverse_depth: Mapping[int, Tensor],
+    valid: Bool[Tensor, "b n h w"],
+) -> dict[int, Bool[Tensor, "b n h w"]]:
+    """By scale, where `valid` warps compare nothing but what cameras saw, in target and source."""
+    masks = {offset: mask.float() for offset, mask in batch.in_picture.items()}
+    with torch.no_grad():
+        # Beyond the border of a source its mask goes on, as its colours do.
+        warp = _warp_all(batch, masks, predictions, list(inverse_depth.values()), "border")
+    seen = warp.image.unflatten(0, (len(batch.sources), len(inverse_depth), len(batch)))
+    seen = (seen[:, :, :, 0] > ALL_OF_IT).permute(1, 2, 0, 3, 4)
+    valid = valid & whole_windows(batch.in_picture[TARGET])
+    return {s: valid & whole_windows(seen[k]) for k, s in enumerate(inverse_depth)}
+
+
+def _valid_identities(batch: Batch, valid: Bool[Tensor, "b n h w"]) -> Bool[Tensor, "b n h w"]:
+    """The same of the sources as they stand."""
+    seen = [batch.in_picture[offset] for offset in (TARGET, *batch.sources)]
+    target, *sources = (whole_windows(mask) for mask in seen)
+    return valid & target & torch.cat(sources, dim=1)
+
+
+def _valid_hint_warp(batch: Batch) -> Bool[Tensor, "b 1 h w"]:
+    """The same of the warp by the hint."""
+    if batch.hint is None:
+        raise ValueError("there is no hint to warp by")
+    partner = batch.in_picture[HINT_SOURCE].float()
+    seen = _warp_by_hint(batch, partner, batch.hint, "border").image > ALL_OF_IT
+    return whole_windows(seen) & whole_windows(batch.in_picture[TARGET])
 
 
 def counted_noise(batch: Batch) -> Float[Tensor, "b n h w"]:

@@ -2,6 +2,7 @@
 target.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -10,9 +11,13 @@ from torch import Tensor
 
 from leadline.geometry.grid import Grid
 from leadline.geometry.warp import Padding, sample, warp_by_inverse_depth
-from leadline.offset import TARGET
+from leadline.offset import TARGET, Offset
 from leadline.photometry.error import Absolute, absolute_difference
 from leadline.types import Batch, Predictions
+
+ALL_OF_IT = 1 - 1e-5
+"""From this share of pixels in the picture on a sample between pixels counts as of the picture: 1,
+but for rounding. Of a share that is left its derivative would see all."""
 
 
 class FeatureErrors(NamedTuple):
@@ -48,17 +53,29 @@ def warped_feature_errors(
     intrinsics = {
         offset: grid.intrinsics(batch.intrinsics[offset]) for offset in (TARGET, *sources)
     }
-    warp = warp_by_inverse_depth(
-        torch.cat([features.maps[offset].float() for offset in sources]),
-        sample(inverse_depth, pixels.expand(len(batch), -1, -1, -1)).repeat(count, 1, 1, 1),
-        torch.cat([predictions.poses[offset] for offset in sources]),
-        intrinsics[TARGET].repeat(count, 1, 1),
-        torch.cat([intrinsics[offset] for offset in sources]),
-        padding,
-    )
-    warped = warp.image.unflatten(0, (count, len(batch)))
-    error = absolute_difference(warped, target, absolute).mean(2).transpose(0, 1)
-    return FeatureErrors(error, _at_nearest(valid, pixels))
+    inverse_there = sample(inverse_depth, pixels.expand(len(batch), -1, -1, -1))
+
+    def warped(maps: Mapping[Offset, Tensor], padding: Padding) -> Float[Tensor, "n b c h w"]:
+        warp = warp_by_inverse_depth(
+            torch.cat([maps[offset].float() for offset in sources]),
+            inverse_there.repeat(count, 1, 1, 1),
+            torch.cat([predictions.poses[offset] for offset in sources]),
+            intrinsics[TARGET].repeat(count, 1, 1),
+            torch.cat([intrinsics[offset] for offset in sources]),
+            padding,
+        )
+        images: Tensor = warp.image.unflatten(0, (count, len(batch)))
+        return images
+
+    difference = absolute_difference(warped(features.maps, padding), target, absolute)
+    error = difference.mean(2).transpose(0, 1)
+    valid = _at_nearest(valid, pixels)
+    if batch.in_picture:
+        with torch.no_grad():
+            masks = {o: _at_nearest(batch.in_picture[o], pixels) for o in sources}
+            seen = warped(masks, "border")[:, :, 0] > ALL_OF_IT
+        valid = valid & seen.transpose(0, 1)
+    return FeatureErrors(error, valid)
 
 
 def _at_nearest(

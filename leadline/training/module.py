@@ -108,6 +108,7 @@ class DepthTraining(pl.LightningModule):
         check_calibrated(supplied, self.objective)
         if isinstance(self.predictor, DepthAndPose):
             self.predictor.check([o for o in self.data.offsets if o != TARGET])
+            check_window(self.data, self.predictor)
         self._metric = self.is_metric()
 
     def is_metric(self) -> bool:
@@ -173,6 +174,20 @@ def check_calibrated(supplied: frozenset[Need], objective: Objective) -> None:
         raise ValueError(
             "objective: expected a BrightnessPrior beside a predictor with `brightness:`, got "
             "none: a picture made dim and even would fit every warp; add it, or leave both out"
+        )
+
+
+def check_window(data: DepthData, predictor: DepthAndPose) -> None:
+    """Refuse to predict motion from windows: ahead looks like a turn at the picture's side.
+
+    Raises:
+        ValueError: there are windows, and a pose network for frames in time.
+    """
+    in_time = any(offset.camera == 0 for offset in data.offsets if offset != TARGET)
+    if data.augmentation.window is not None and in_time and predictor.predicts_motion:
+        raise ValueError(
+            "window: expected none with a pose network, got one: in a part of an image motion "
+            "looks different from what it is; leave data.window at null"
         )
 
 

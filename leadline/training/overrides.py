@@ -34,6 +34,8 @@ def overfitting(count: int | None) -> list[str]:
         "--data.flip=none",
         "--data.jitter=false",
         "--data.zoom=1",
+        "--data.rotation=0",
+        "--data.window=null",
         "--data.workers=0",
         "--run.accumulate=1",
         "--model.schedule=null",

@@ -9,9 +9,12 @@ from leadline.geometry.camera import (
     backproject,
     crop_intrinsics,
     flip_intrinsics,
+    pixel_grid,
     project,
     resize_intrinsics,
+    roll_homography,
 )
+from leadline.geometry.pose import roll_matrix
 
 
 def camera(width: int, height: int, seed: int = 0) -> torch.Tensor:
@@ -93,3 +96,19 @@ def test_a_flipped_camera_sees_the_mirrored_scene(size: tuple[int, int], seed: i
     torch.testing.assert_close(flipped_pixels[:, 1], pixels[:, 1])
     assert (flipped[0, 0, 0] > 0).item()
     torch.testing.assert_close(flip_intrinsics(flipped, width), K)
+
+
+@given(sizes, seeds, st.floats(-3, 3))
+def test_pixels_of_rolled_cameras(size: tuple[int, int], seed: int, angle: float) -> None:
+    """Points that are turned fall where the homography takes their pixels, of whatever camera."""
+    height, width = size
+    K = camera(width, height, seed)
+    K[0, 1] = 0.3
+    grid = pixel_grid(height, width, K)
+    depth = torch.rand(1, 1, height, width, dtype=torch.float64) + 1
+    turned = torch.einsum("ij,bjhw->bihw", roll_matrix(angle), backproject(depth, K[None]))
+    pixels, behind = project(turned, K[None])
+    moved = torch.einsum("ij,jhw->ihw", roll_homography(K, angle), grid)
+    torch.testing.assert_close(moved[2], torch.ones(height, width, dtype=torch.float64))
+    torch.testing.assert_close(pixels[0], moved[:2])
+    torch.testing.assert_close(behind, depth)

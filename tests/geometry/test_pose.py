@@ -15,6 +15,8 @@ from leadline.geometry.pose import (
     matrix_to_rotvec,
     mirror_pose,
     pose_from_rotvec,
+    roll_matrix,
+    roll_pose,
     rotvec_to_matrix,
     stereo_pose,
 )
@@ -92,3 +94,15 @@ def test_the_right_camera_sees_points_further_left() -> None:
     target_to_source = stereo_pose(0.54)
     point = torch.tensor([0.0, 0.0, 10.0, 1.0])
     assert (target_to_source @ point)[0] == -0.54
+
+
+@given(seeds, st.floats(-3, 3))
+def test_rolled_cameras_see_turned_points(seed: int, angle: float) -> None:
+    turn = roll_matrix(angle)
+    np.testing.assert_allclose(turn, Rotation.from_euler("z", angle).as_matrix(), atol=1e-14)
+    points, motion = vectors(seed, 3.0).mT, pose(seed)
+    moved = motion[:, :3, :3] @ points + motion[:, :3, 3:]
+    rolled = roll_pose(motion, angle)
+    again = rolled[:, :3, :3] @ turn @ points + rolled[:, :3, 3:]
+    torch.testing.assert_close(again, turn @ moved)
+    torch.testing.assert_close(roll_pose(rolled, -angle), motion)
