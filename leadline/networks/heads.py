@@ -16,8 +16,8 @@ LOG_SCALE_LIMIT = 6.0
 
 
 def apply_in_full_precision(
-    layer: nn.Module, features: Float[Tensor, "b c _ _"]
-) -> Float[Tensor, "b k _ _"]:
+    layer: nn.Module, features: Float[Tensor, "b c *_"]
+) -> Float[Tensor, "b k *_"]:
     """`layer(features)` in the precision of the layer's weights, under any autocast.
 
     bfloat16 rounds a logit between -4 and -8 (a far pixel) by up to 0.016, its depth by 1.5 %.
@@ -84,6 +84,24 @@ def value_of_depth(depth: float) -> float:
     above = depth - LEAST_DEPTH
     # log(exp(x) - 1), which would overflow.
     return above + math.log(-math.expm1(-above))
+
+
+def log_of_initial_depth(depth: float) -> float:
+    """log(depth), at which a network that says logarithms starts.
+
+    Raises:
+        ValueError: the depth has none.
+    """
+    if not depth > 0:
+        raise ValueError(f"initial_depth: expected more than 0 network units, got {depth}")
+    return math.log(depth)
+
+
+def held_within(values: Float[Tensor, "*n"], most: float) -> Float[Tensor, "*n"]:
+    """The values, those beyond -`most` or `most` held there: but with the gradient of the identity,
+    so that what ran away comes back.
+    """
+    return values + (values.clamp(-most, most) - values).detach()
 
 
 def bounded_log_scale(logits: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 h w"]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning.pytorch as pl
 import numpy as np
@@ -45,7 +45,8 @@ class DepthTraining(pl.LightningModule):
         objective: the complete objective, named and weighted.
         explainer: how explanations of the target are judged.
         optimiser: given parameter groups.
-        schedule: of the learning rate, stepped at the end of each epoch; none keeps it constant.
+        schedule: of the learning rate; none keeps it constant.
+        schedule_counts: what it counts: it is stepped at the end of each epoch, or after each step.
         warmup: over which steps the learning rate rises to where the schedule has it.
         groups: parameters that learn at another rate, or not at all.
     """
@@ -57,6 +58,7 @@ class DepthTraining(pl.LightningModule):
         explainer: Explainer = PUBLISHED_EXPLAINER,
         optimiser: OptimizerCallable = default_optimiser,
         schedule: LRSchedulerCallable | None = None,
+        schedule_counts: Literal["epochs", "steps"] = "epochs",
         warmup: Warmup = NO_WARMUP,
         groups: Sequence[ParameterRule] = (),
     ) -> None:
@@ -67,6 +69,7 @@ class DepthTraining(pl.LightningModule):
         self.validation_metrics = DepthMetricsByImage()
         self._optimiser = optimiser
         self._schedule = schedule
+        self._interval = {"epochs": "epoch", "steps": "step"}[schedule_counts]
         self._warmup = warmup
         self._groups = tuple(groups)
         self._metric = False
@@ -78,7 +81,8 @@ class DepthTraining(pl.LightningModule):
         optimiser = self._optimiser(groups)
         if self._schedule is None:
             return optimiser
-        return {"optimizer": optimiser, "lr_scheduler": self._schedule(optimiser)}
+        scheduled = {"scheduler": self._schedule(optimiser), "interval": self._interval}
+        return {"optimizer": optimiser, "lr_scheduler": scheduled}
 
     def optimizer_step(
         self,

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from leadline.networks.decoders.log_depth import LogDepthDecoder
+from leadline.networks.heads import held_within
 from leadline.networks.unet import SCALE, LogDepthUNet
 
 
@@ -26,6 +27,26 @@ def test_layers_of_the_published_encoder() -> None:
         (1, 224, 320),
     ]
     assert {scale: d.shape for scale, d in depth.items()} == {0: (1, 1, 224, 320)}
+
+
+def test_it_starts_at_the_initial_depth(tiny: Callable[[str], str]) -> None:
+    torch.manual_seed(0)
+    image = torch.rand(1, 3, 64, 96)
+    depths = []
+    for initial in (1.0, 3.0):
+        torch.manual_seed(1)
+        depths.append(LogDepthUNet(tiny("resnet"), "none", initial).eval()(image).depth[0])
+    torch.testing.assert_close(depths[1], 3 * depths[0])
+    with pytest.raises(ValueError, match="initial_depth: expected more than 0"):
+        LogDepthUNet(tiny("resnet"), "none", 0.0)
+
+
+def test_what_ran_away_comes_back() -> None:
+    values = torch.tensor([-30.0, -1.0, 2.0, 30.0], requires_grad=True)
+    held = held_within(values, 20.0)
+    assert held.tolist() == [-20, -1, 2, 20]
+    (gradient,) = torch.autograd.grad(held.sum(), values)
+    assert gradient.tolist() == [1, 1, 1, 1]
 
 
 def test_the_decoder_is_linear() -> None:
@@ -76,7 +97,7 @@ def test_images_of_any_size_begin_at_one_unit_and_everything_learns(
 
 
 def test_depth_is_the_exponential_and_stays_finite(tiny: Callable[[str], str]) -> None:
-    network = LogDepthUNet(tiny("resnet"), "none").eval()
+    network = LogDepthUNet(tiny("resnet"), "none", 1.0).eval()
     last = network.decoder.ups[-1]
     torch.nn.init.zeros_(last.weight)
     for said, expected in ((SCALE * math.log(7.0), 7.0), (1e6, math.exp(20 / SCALE))):
