@@ -34,11 +34,19 @@ OFFLINE_POSE = "--model.predictor.init_args.pose.init_args.weights=none"
 EXTRACTOR = "--model.predictor.init_args.extractor.init_args"
 
 
+SUPERVISED = "--model.predictor.init_args.depth.init_args"
+
+
 def config_of(name: str, *overrides: str) -> Namespace:
     text = recipe_text(name)
     offline = (
         [*NARROW] if "packnet.PackNet" in text else [OFFLINE] if "      depth:\n" in text else []
     )
+    if "eigen.EigenNetwork" in text:
+        offline = [f"{SUPERVISED}.size=[64,96]"]
+    large = any(f"backbone: {each}\n" in text for each in ("resnet50", "resnet101"))
+    if large and "frames: [0]\n" in text and OFFLINE in offline:
+        offline.append(f"{SUPERVISED}.backbone=resnet18")
     if "ResNetPose" in text:
         offline.append(OFFLINE_POSE)
     if "banet.BANet" in text:
@@ -211,7 +219,7 @@ def test_a_misspelt_setting_is_named_in_one_line(overrides: list[str], message: 
 def test_an_unknown_recipe_brings_the_nearest_name() -> None:
     with pytest.raises(ValueError, match="did you mean depth_hints_s"):
         recipe_text("depth_hint_s")
-    with pytest.raises(ValueError, match="there are banet, demo, depth_hints_ms"):
+    with pytest.raises(ValueError, match="there are banet, bts_kitti, bts_nyu, demo"):
         recipe_text("zzz")
 
 
