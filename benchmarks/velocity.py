@@ -1,9 +1,9 @@
 """Does the vehicle's speed give metres? Video with velocity supervision against video without.
 
-`monodepth2_m_scratch` in a world of two hundred drives of one car, and the same with the velocity term as
-one more entry of its objective; three seeds, equal steps. M is scored as it is and scaled by each
-image's median, M+v as it is: its claim [packnet] is that it needs no scaling. The weight and the
-marks were fixed before the first run: Abs Rel of M+v within 10 % of that of M with medians,
+`monodepth2_m_scratch` in a world of two hundred drives of one car, and the same with the velocity
+term as one more entry of its objective; three seeds, equal steps. M is scored as it is and scaled
+by each image's median, M+v as it is: its claim [packnet] is that it needs no scaling. The weight
+and the marks were fixed before the first run: Abs Rel of M+v within 10 % of that of M with medians,
 recovered scale within 3 %; and, lest two failures agree, both better than the best guess without a
 picture. Runs resume.
 

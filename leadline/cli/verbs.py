@@ -213,6 +213,8 @@ def _training_config(options: argparse.Namespace) -> Any:
     if weights is None:
         return config
     wanted = backbone_weights(config.model.predictor.as_dict(), weights)
+    if options.weights is not None and not wanted:
+        raise ValueError("--weights: this recipe's networks take none; leave it out")
     return read_recipe(options.recipe, {"data": section}, [*wanted, *overrides])
 
 

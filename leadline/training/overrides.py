@@ -76,14 +76,10 @@ def without_trained_parts(config: Namespace) -> Namespace:
 
 def backbone_weights(predictor: Mapping[str, Any], weights: str) -> list[str]:
     """Initial weights for every backbone of a recipe's predictor that learns: hub, none, or a
-    folder. What is frozen is no beginning: features of random weights would pass for learned ones.
-
-    Raises:
-        ValueError: it has no backbone that takes weights and learns.
+    folder; none where no backbone takes weights and learns. What is frozen is no beginning:
+    features of random weights would pass for learned ones.
     """
-    keys = list(_keys_named("weights", predictor, "model.predictor"))
-    if not keys:
-        raise ValueError("--weights: this recipe's networks take none; leave it out")
+    keys = _keys_named("weights", predictor, "model.predictor")
     return [f"--{key}={weights}" for key in keys]
 
 
