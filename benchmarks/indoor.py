@@ -42,6 +42,7 @@ from leadline.evaluation.protocol import named_protocol
 from leadline.evaluation.run import PREDICTIONS, evaluate_model
 from leadline.inference.train_model import train_model
 from leadline.metrics import DepthMetrics, depth_metrics, mean_metrics
+from leadline.recipes import recipe_text
 from leadline.training.recipe import read_recipe
 
 HEIGHT, WIDTH, BATCH, STEPS = 240, 320, 4, 800
@@ -70,14 +71,17 @@ class Run:
     @property
     def settings(self) -> str:
         """A digest of all that its figures hold of."""
-        content = (self.recipe, self.changes, HEIGHT, WIDTH, BATCH, STEPS, LAST_STEPS, RATE)
+        content = (recipe_text(self.recipe), self.changes, shared_changes(self.seed))
         return hashlib.sha256(repr(content).encode()).hexdigest()[:12]
 
 
 def runs() -> Iterator[Run]:
     """The longest first."""
     small = (f"{_DEPTH}.backbone=resnet18", f"{_DEPTH}.weights=none")
-    bins = (f"{_DEPTH}.minimum_depth=0.3", f"{_DEPTH}.maximum_depth=10.38", "--model.groups=[]")
+    bins = (
+        f"{_DEPTH}.minimum_depth=0.3",
+        f"{_DEPTH}.maximum_depth=10.38",
+    )
     yield Run("DORN", "dorn_nyu", (*small, *bins), 0)
     yield Run("BTS", "bts_nyu", small, 0)
     yield Run("FCRN", "fcrn_nyu", small, 0)
@@ -99,8 +103,10 @@ def shared_changes(seed: int) -> list[str]:
         *(f"--data.height={HEIGHT}", f"--data.width={WIDTH}", f"--data.batch_size={BATCH}"),
         *("--data.workers=0", "--data.val_share=0", "--data.window=null"),
         *("--data.zoom=1.2", "--data.rotation=5", "--data.jitter=gamma"),
-        "--model.optimiser=torch.optim.Adam",
+        "--data.gamma_jitter={gamma: [1, 1], brightness: [1, 1], colour: [0.8, 1.2]}",
+        *("--model.optimiser=torch.optim.Adam", "--model.groups=[]"),
         f"--model.optimiser.init_args.lr={RATE}",
+        *("--model.optimiser.init_args.eps=1e-8", "--model.optimiser.init_args.weight_decay=0"),
         "--model.schedule=torch.optim.lr_scheduler.StepLR",
         f"--model.schedule.init_args.step_size={STEPS - LAST_STEPS}",
         "--model.schedule.init_args.gamma=0.1",
@@ -111,7 +117,7 @@ def shared_changes(seed: int) -> list[str]:
 
 
 def train(run: Run, data: Path, out: Path) -> tuple[Path, float]:
-    """The model, and the CPU seconds of its training."""
+    """The model, and the CPU seconds of its training, if it was not cut off."""
     source = {
         "class_path": "leadline.data.sources.rgbd.RgbdSequences",
         "init_args": {"root": str(data / "seven_scenes_redkitchen")},
@@ -124,9 +130,9 @@ def train(run: Run, data: Path, out: Path) -> tuple[Path, float]:
     folder, start = out / run.folder, time.process_time()
     clock = folder / "seconds.txt"
     model = train_model(config, run.recipe, folder)
-    # A run that was cut off has taken the time of all its parts.
-    spent = float(clock.read_text()) if clock.exists() else 0.0
-    clock.write_text(f"{spent + time.process_time() - start:.0f}")
+    if not clock.exists():
+        # Of a run that was cut off it is the last part's.
+        clock.write_text(f"{time.process_time() - start:.0f}")
     return model, float(clock.read_text())
 
 

@@ -33,8 +33,6 @@ from leadline.data.sources.list_files import write_list
 from leadline.data.splits import read_split
 
 TRUTH, SPARSE, HINTS, PICTURES = "truth", "a hundredth of it", "hints", "pictures alone"
-UNIT = 5.4
-"""Metres per network unit of the pairs of this world."""
 SHARE = 0.01
 TABLE = Path(__file__).with_suffix(".md")
 
@@ -57,17 +55,15 @@ def sparse_list(out: Path) -> Path:
 
 
 def trials(out: Path, seed: int) -> list[Trial]:
-    unit = f"--data.unit={UNIT}"
     listed = "leadline.data.sources.listed.ListedFrames"
     few = (
-        unit,
         f"--data.source={listed}",
         f"--data.source.init_args.root={out / 'sparse.txt'}",
         *("--data.train_split=null", "--data.val_split=null", "--data.val_share=0"),
     )
     supervised = "monodepth2_supervised"
     return [
-        Trial(TRUTH, supervised, seed, changes=(unit,)),
+        Trial(TRUTH, supervised, seed),
         Trial(SPARSE, supervised, seed, changes=few),
         Trial(HINTS, "depth_hints_s", seed),
         Trial(PICTURES, "depth_hints_s_self", seed),

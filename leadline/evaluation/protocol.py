@@ -74,7 +74,7 @@ class Protocol:
         if self.shape is not None and truth.shape != self.shape:
             raise ValueError(
                 f"{self.name}: expected truth of {self.shape[1]}x{self.shape[0]}, got "
-                f"{truth.shape[1]}x{truth.shape[0]}; {_SHAPE_ADVICE}"
+                f"{truth.shape[1]}x{truth.shape[0]}; {_SHAPE_ADVICE[self.shape]}"
             )
         scored = np.asarray((truth > self.minimum) & np.isfinite(truth))
         if self.cap is not None:
@@ -104,6 +104,8 @@ class Protocol:
         parts = [f"{self.name}: {crop}, {truth}, {clamp}", *_RESIZE_WORDS[self.resize]]
         if self.crop_bottom:
             parts.append(f"models see the upper {1 - self.crop_bottom:.0%} of a picture")
+        if self.shape is not None:
+            parts.append("RMSE log is natural, 2.3026 times that of log10 which papers print")
         if self.pooled:
             parts.append("figures over the pixels of all images together")
         return ", ".join(parts)
@@ -122,7 +124,10 @@ _DDAD = replace(_PACKNET, name="ddad", cap=200, prediction_cap=200)
 _MAKE3D = Protocol(
     "make3d", None, 0, cap=70, prediction_cap=70, resize="nearest", shape=MAKE3D_CENTRAL
 )
-_SHAPE_ADVICE = "`leadline unpack make3d` writes it"
+_SHAPE_ADVICE = {
+    MAKE3D_CENTRAL: "`leadline unpack make3d` writes it",
+    MAKE3D_WHOLE: "`leadline unpack make3d --crop none` writes it",
+}
 
 PROTOCOLS: Mapping[str, Protocol] = {
     protocol.name: protocol

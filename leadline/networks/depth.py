@@ -44,6 +44,8 @@ class DepthModule(nn.Module):
 
     makes: frozenset[str] = frozenset()
     """What it predicts beside depth."""
+    goes_on = False
+    """Whether it learns on another model's weights, without which what rests in it is random."""
 
     def forward(
         self, image: Float[Tensor, "b 3 h w"], intrinsics: Float[Tensor, "b 3 3"] | None = None

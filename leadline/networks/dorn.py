@@ -15,9 +15,6 @@ from leadline.networks.weights import Weights
 from leadline.types import Ordinal
 
 WIDTH = 512
-DILATIONS = (6, 12, 18)
-CELLS = (4, 5)
-"""Rows and columns to which the whole picture is averaged."""
 MERGED = 2048
 
 
@@ -35,8 +32,8 @@ def spacing_increasing(
 class SceneUnderstanding(nn.Module):
     """Features -> features that know their surroundings and the whole picture [dorn].
 
-    Five looks side by side, 512 channels each: the mean over 4 x 5 cells through a fully connected
-    layer, the same for all pixels; the pixel itself; 3x3 convolutions dilated by 6, 12 and 18. Two
+    Five looks side by side, 512 channels each: the mean over some cells through a fully connected
+    layer, the same for all pixels; the pixel itself; 3x3 convolutions, dilated three times. Two
     layers each, ReLU. Joined, dropout, 1x1 to 2048, ReLU, dropout.
 
     Departure: cells divide the picture, whatever its size; the released networks average windows
@@ -44,16 +41,24 @@ class SceneUnderstanding(nn.Module):
 
     Args:
         channels: of the features.
+        dilations: of the convolutions, in pixels of the features.
+        cells: rows and columns to which the whole picture is averaged.
         dropout: share of what is left out in training.
     """
 
-    def __init__(self, channels: int, dropout: float = 0.5) -> None:
+    def __init__(
+        self,
+        channels: int,
+        dilations: tuple[int, int, int],
+        cells: tuple[int, int],
+        dropout: float = 0.5,
+    ) -> None:
         super().__init__()
         self.whole = nn.Sequential(
-            nn.AdaptiveAvgPool2d(CELLS),
+            nn.AdaptiveAvgPool2d(cells),
             nn.Flatten(),
             nn.Dropout(dropout),
-            nn.Linear(channels * math.prod(CELLS), WIDTH),
+            nn.Linear(channels * math.prod(cells), WIDTH),
             nn.ReLU(inplace=True),
             nn.Unflatten(1, (WIDTH, 1, 1)),
             *_said(WIDTH),
@@ -65,9 +70,9 @@ class SceneUnderstanding(nn.Module):
                 nn.ReLU(inplace=True),
                 *_said(WIDTH),
             )
-            for d in DILATIONS
+            for d in dilations
         )
-        looks = 2 + len(DILATIONS)
+        looks = 2 + len(dilations)
         self.merge = nn.Sequential(
             nn.Dropout(dropout),
             nn.Conv2d(looks * WIDTH, MERGED, 1),
@@ -106,6 +111,10 @@ class DORN(DepthModule):
         shift: added to depths before their logarithm divides them evenly; the paper adds what
             brings the least to 1.
         dropout: share of features that are left out in training.
+        dilations: how far apart the three wider looks are taken, in pixels of the features: 6, 12
+            and 18 on KITTI, 4, 8 and 12 on NYUv2 in the paper.
+        cells: rows and columns over which the look at the whole picture averages: 4 and 5 of
+            KITTI's 513x385, 5 and 6 of NYUv2's 353x257.
 
     Raises:
         ValueError: the range is empty, there is no bin, or the backbone is no ResNet.
@@ -124,6 +133,8 @@ class DORN(DepthModule):
         bins: int = 71,
         shift: float = 0.0,
         dropout: float = 0.5,
+        dilations: tuple[int, int, int] = (6, 12, 18),
+        cells: tuple[int, int] = (4, 5),
     ) -> None:
         super().__init__()
         check_depth_range(minimum_depth, maximum_depth)
@@ -134,7 +145,7 @@ class DORN(DepthModule):
             )
         self.backbone = Backbone(backbone, weights)
         self.backbone.dilate()
-        self.understand = SceneUnderstanding(self.backbone.channels[-1], dropout)
+        self.understand = SceneUnderstanding(self.backbone.channels[-1], dilations, cells, dropout)
         self.answers = nn.Conv2d(MERGED, 2 * bins, 1)
         thresholds = spacing_increasing(minimum_depth, maximum_depth, bins, shift)
         # Settings, not weights: they stay out of checkpoints.

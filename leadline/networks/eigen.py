@@ -1,7 +1,7 @@
 """The first deep network for depth: one look at the whole picture, a second one at its parts."""
 
 import math
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -9,13 +9,18 @@ from torch import Tensor, nn
 
 from leadline.geometry.grid import IMAGE, Grid
 from leadline.networks.depth import DepthModule, RawDepth
-from leadline.networks.heads import apply_in_full_precision, held_within, log_of_initial_depth
+from leadline.networks.heads import (
+    apply_in_full_precision,
+    clamped_straight_through,
+    log_of_initial_depth,
+)
 
 Stage = Literal["coarse", "fine"]
+LayerT = TypeVar("LayerT", nn.Conv2d, nn.Linear)
 HIDDEN = 4096
 GRID = Grid(4, 5.0)
-"""Of both maps: an 11x11 convolution of every fourth pixel, and the means of pairs of places of a
-9x9 convolution of every second one, neither with a border, have the same centres."""
+"""Of both maps: an 11x11 convolution of every fourth pixel, and the largest of two by two places of
+a 9x9 convolution of every second one, neither with a border, have the same centres."""
 MOST_LOG = math.log(1e4)
 """|log| of a predicted depth, in network units."""
 
@@ -76,6 +81,7 @@ class EigenNetwork(DepthModule):
                 "that of data.height and data.width"
             )
         self.stage: Stage = stage
+        self.goes_on = stage == "fine"
         self.start = log_of_initial_depth(initial_depth)
         self.coarse = nn.Sequential(
             *_layer(3, 96, 11, stride=4),
@@ -89,7 +95,7 @@ class EigenNetwork(DepthModule):
         )
         self.whole = nn.Sequential(
             nn.Flatten(),
-            nn.Linear(256 * math.prod(seen), HIDDEN),
+            _heard(nn.Linear(256 * math.prod(seen), HIDDEN)),
             nn.ReLU(inplace=True),
             nn.Dropout(dropout),
         )
@@ -126,11 +132,12 @@ class EigenNetwork(DepthModule):
         if (height, width) != self.size:
             raise ValueError(
                 f"depth: expected images of the size {list(self.size)} that depth.size says, got "
-                f"[{height}, {width}]; set data.height and data.width, or depth.size"
+                f"[{height}, {width}]; in training set data.height and data.width, or depth.size: "
+                "what is trained sees no other size"
             )
         said = self.log_maps(image)[self.stage]
         full = GRID.resampled(said, IMAGE, (height, width))
-        return RawDepth({0: held_within(full + self.start, MOST_LOG).exp()})
+        return RawDepth({0: clamped_straight_through(full + self.start, MOST_LOG).exp()})
 
     def log_maps(self, image: Float[Tensor, "b 3 h w"]) -> dict[Stage, Float[Tensor, "b 1 _ _"]]:
         """Log depth less that of `initial_depth`, of each stage up to this one, on `GRID`."""
@@ -148,4 +155,14 @@ def _layer(
     inputs: int, outputs: int, kernel: int, stride: int = 1, padding: int = 0
 ) -> tuple[nn.Module, nn.Module]:
     convolution = nn.Conv2d(inputs, outputs, kernel, stride, padding)
-    return convolution, nn.ReLU(inplace=True)
+    return _heard(convolution), nn.ReLU(inplace=True)
+
+
+def _heard(layer: LayerT) -> LayerT:
+    """Weights that keep a signal's size through ReLUs: with torch's own, nothing here normalising
+    it, the picture is lost on its way to the map for hundreds of steps.
+    """
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+    return layer

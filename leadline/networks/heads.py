@@ -97,7 +97,7 @@ def log_of_initial_depth(depth: float) -> float:
     return math.log(depth)
 
 
-def held_within(values: Float[Tensor, "*n"], most: float) -> Float[Tensor, "*n"]:
+def clamped_straight_through(values: Float[Tensor, "*n"], most: float) -> Float[Tensor, "*n"]:
     """The values, those beyond -`most` or `most` held there: but with the gradient of the identity,
     so that what ran away comes back.
     """

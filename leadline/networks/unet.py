@@ -6,7 +6,7 @@ from torch import Tensor
 from leadline.networks.backbone import Backbone
 from leadline.networks.decoders.log_depth import LogDepthDecoder
 from leadline.networks.depth import DepthModule, RawDepth, cropped_to_image
-from leadline.networks.heads import held_within, log_of_initial_depth
+from leadline.networks.heads import clamped_straight_through, log_of_initial_depth
 from leadline.networks.weights import Weights
 
 SCALE = 2.187076678
@@ -33,7 +33,7 @@ class LogDepthUNet(DepthModule):
         FileNotFoundError: the weights are not where they should be.
     """
 
-    def __init__(self, backbone: str, weights: Weights, initial_depth: float = 2.0) -> None:
+    def __init__(self, backbone: str, weights: Weights, initial_depth: float = 1.0) -> None:
         super().__init__()
         self.start = SCALE * log_of_initial_depth(initial_depth)
         self.backbone = Backbone(backbone, weights)
@@ -43,5 +43,5 @@ class LogDepthUNet(DepthModule):
         self, image: Float[Tensor, "b 3 h w"], intrinsics: Float[Tensor, "b 3 3"] | None = None
     ) -> RawDepth:
         """Depth of `image` in [0, 1]; this network does not look at the camera."""
-        said = held_within(self.decoder(self.backbone(image)) + self.start, FARTHEST)
+        said = clamped_straight_through(self.decoder(self.backbone(image)) + self.start, FARTHEST)
         return RawDepth(cropped_to_image({0: (said / SCALE).exp()}, *image.shape[-2:]))

@@ -83,6 +83,18 @@ def backbone_weights(predictor: Mapping[str, Any], weights: str) -> list[str]:
     return [f"--{key}={weights}" for key in keys]
 
 
+def backbone_beginnings(predictor: Mapping[str, Any]) -> set[str]:
+    """What the backbones of a recipe's predictor that learn begin with: hub, none, folders."""
+    keys = _keys_named("weights", predictor, "model.predictor")
+    found = set()
+    for key in keys:
+        values: Any = {"model": {"predictor": predictor}}
+        for part in key.split("."):
+            values = values[part]
+        found.add(str(values))
+    return found
+
+
 def _keys_named(name: str, values: Mapping[str, Any], path: str) -> Iterator[str]:
     if name == "weights" and str(values.get("class_path", "")).endswith(".FrozenBackbone"):
         return

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from leadline.networks.decoders.log_depth import LogDepthDecoder
-from leadline.networks.heads import held_within
+from leadline.networks.heads import clamped_straight_through
 from leadline.networks.unet import SCALE, LogDepthUNet
 
 
@@ -43,7 +43,7 @@ def test_it_starts_at_the_initial_depth(tiny: Callable[[str], str]) -> None:
 
 def test_what_ran_away_comes_back() -> None:
     values = torch.tensor([-30.0, -1.0, 2.0, 30.0], requires_grad=True)
-    held = held_within(values, 20.0)
+    held = clamped_straight_through(values, 20.0)
     assert held.tolist() == [-20, -1, 2, 20]
     (gradient,) = torch.autograd.grad(held.sum(), values)
     assert gradient.tolist() == [1, 1, 1, 1]

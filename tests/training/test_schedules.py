@@ -1,7 +1,15 @@
+from pathlib import Path
+
+import lightning.pytorch as pl
 import pytest
 import torch
+from small_models import write_tiny_backbone
 from torch.optim.lr_scheduler import PolynomialLR
+from worlds import write_stereo_folder
 
+from leadline.data.sources.detect import source_config
+from leadline.training.recipe import as_yaml, build, read_recipe
+from leadline.training.run import fit
 from leadline.training.schedules import PolynomialDecay
 
 
@@ -32,3 +40,51 @@ def test_what_is_no_schedule_is_refused() -> None:
     for settings, message in (({"total": 0}, "total: expected 1"), ({"end": 1.5}, "end: expected")):
         with pytest.raises(ValueError, match=message):
             rates(PolynomialDecay, **({"total": 3, "steps": 1} | settings))  # type: ignore[arg-type]
+
+
+class Rates(pl.Callback):
+    """The rate of every update, by the number of updates before it."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[int, float]] = []
+
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, module: pl.LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        self.found.append((trainer.global_step, optimizer.param_groups[0]["lr"]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("counts", ["steps", "epochs"])
+def test_a_schedule_counts_updates_or_epochs_also_in_parts(tmp_path: Path, counts: str) -> None:
+    """Two batches an update, three updates an epoch, cut off after four and resumed."""
+    world = write_stereo_folder(tmp_path / "world", count=6)
+
+    def rates_of(run: Path, steps: int) -> list[tuple[int, float]]:
+        config = read_recipe(
+            "monodepth2_s",
+            {"data": {"source": source_config(world)}},
+            [
+                *("--data.height=32", "--data.width=64", "--data.batch_size=2"),
+                *("--data.workers=0", "--data.val_share=0", "--run.accumulate=2"),
+                f"--model.predictor.init_args.depth.init_args.backbone={backbone}",
+                "--model.predictor.init_args.depth.init_args.weights=none",
+                "--model.schedule=leadline.training.schedules.PolynomialDecay",
+                "--model.schedule.init_args.total=8",
+                f"--model.schedule_counts={counts}",
+                *(f"--run.steps={steps}", "--run.loggers=[]", "--run.accelerator=cpu"),
+            ],
+        )
+        batches, module, settings = build(config)
+        rates = Rates()
+        fit(module, batches, settings, run, as_yaml(config), [rates])
+        return rates.found
+
+    backbone = write_tiny_backbone(tmp_path / "tiny")
+    whole = rates_of(tmp_path / "whole", 7)
+    parts = rates_of(tmp_path / "parts", 4)
+    assert parts + rates_of(tmp_path / "parts", 7) == whole
+    assert [step for step, _ in whole] == list(range(7))
+    for step, rate in whole:
+        time = step if counts == "steps" else step // 3
+        assert rate == pytest.approx(1e-4 * (1 - time / 8) ** 0.9)

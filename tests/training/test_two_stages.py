@@ -48,6 +48,24 @@ def test_the_second_stage_goes_on_from_the_first(rooms: Path, tmp_path: Path) ->
     assert "yes: predictions in metres" in answer.out
 
 
+def test_what_rests_must_have_been_trained(rooms: Path, tmp_path: Path) -> None:
+    """A second stage without the first; a stem that is kept, of random weights."""
+    fine = leadline("train", "eigen_nyu", rooms, "--out", tmp_path / "a", *SIZE, *SHORT, NETWORK)
+    assert (fine.code, "give --init-from RUN/model" in fine.err) == (2, True)
+    words = ("--data.height=64", "--data.width=96", *SHORT, "--weights=none")
+    network = "--model.predictor.init_args.depth.init_args.backbone=resnet18"
+    stem = leadline("train", "dorn_nyu", rooms, "--out", tmp_path / "b", *words, network)
+    assert stem.code == 2
+    assert "keeps parts as they are, which random weights (weights: none)" in stem.err
+    assert (
+        leadline(
+            *("train", "dorn_nyu", rooms, "--out", tmp_path / "b", *words, network),
+            "--model.groups=[]",
+        ).code
+        == 0
+    )
+
+
 def test_a_network_made_for_another_size_is_named(rooms: Path, tmp_path: Path) -> None:
     answer = leadline("train", "eigen_nyu_coarse", rooms, "--out", tmp_path, *SIZE, *SHORT)
     assert answer.code == 2
