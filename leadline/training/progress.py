@@ -137,13 +137,20 @@ class ProgressLines(pl.Callback):
         if trainer.is_global_zero:
             recent = self._throughput.tally.since(self._told)
             print(
-                f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}, "
-                f"step {trainer.global_step}: {_figures(trainer)}, "
+                f"{_place(trainer)}: {_figures(trainer)}, "
                 f"{recent.images_per_second:.1f} images/s, loader {recent.loader_share:.0%}",
                 flush=True,
             )
         self._told = self._throughput.tally
         self._last = time.monotonic()
+
+
+def _place(trainer: pl.Trainer) -> str:
+    """How far the run is, by what ends it: epochs, or steps."""
+    epoch, step = f"epoch {trainer.current_epoch + 1}", f"step {trainer.global_step}"
+    if 0 < trainer.max_steps <= trainer.estimated_stepping_batches:
+        return f"{epoch}, {step}/{trainer.max_steps}"
+    return f"{epoch}/{trainer.max_epochs}, {step}"
 
 
 def _figures(trainer: pl.Trainer) -> str:
