@@ -20,12 +20,10 @@ camera comes back to the same places, so that this is memory more than generalis
 """
 
 import hashlib
-import json
-import multiprocessing
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +40,7 @@ from layer_alone import (
     random_features,
 )
 from posed_worlds import NEXT, TESTED, World, worlds
-from small_world import PROTOCOL, SEEDS, WORLD, Row, machine, run_options
+from small_world import PROTOCOL, SEEDS, WORLD, Row, machine, resumed, run_options
 from stereo_drive import data_argument
 from torch import nn
 
@@ -299,27 +297,19 @@ def main() -> None:
     out = options.out.resolve()
     everything = worlds(out, options.data.resolve())
     runs = [Run(world, kind, seed) for seed in SEEDS for kind in KINDS for world in everything]
-    rows = run_all(runs, out, options.jobs)
+    rows = sorted(
+        resumed(
+            {run.key: run for run in runs},
+            lambda row: (row["world"], row["kind"], row["seed"], row["settings"]),
+            partial(train_and_measure, out=out),
+            out,
+            options.jobs,
+        ),
+        key=lambda row: row["seed"],
+    )
     torch.set_num_threads(1)
     TABLE.write_text(table(everything, rows))
     print(TABLE.read_text())
-
-
-def run_all(runs: Sequence[Run], out: Path, jobs: int) -> list[Row]:
-    """The rows of all runs; those in `rows.jsonl` are not made again."""
-    path, wanted = out / "rows.jsonl", {run.key for run in runs}
-    found = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    by_key = {(r["world"], r["kind"], r["seed"], r["settings"]): r for r in found}
-    rows = [row for key, row in by_key.items() if key in wanted]
-    todo = [run for run in runs if run.key not in by_key]
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        for future in as_completed([pool.submit(train_and_measure, run, out) for run in todo]):
-            rows.append(future.result())
-            with path.open("a") as file:
-                file.write(json.dumps(rows[-1]) + "\n")
-            print(rows[-1], flush=True)
-    return sorted(rows, key=lambda row: row["seed"])
 
 
 if __name__ == "__main__":

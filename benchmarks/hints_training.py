@@ -22,10 +22,10 @@ from small_world import (
     conditions,
     every_run,
     guesses,
+    means_table,
     prepare,
     run_all,
     run_options,
-    spread,
 )
 
 from leadline.hints.match import PUBLISHED_SETTINGS
@@ -78,10 +78,7 @@ def table(rows: list[Row], no_picture: dict[str, float]) -> str:
         "Mean ± standard deviation over seeds. Thin: poles, signs, fences, trunks. Occluded: "
         "in the right view.",
         "",
-        "| hints | Abs Rel | Abs Rel, thin | Abs Rel, occluded |",
-        "|---|---|---|---|",
-        *(f"| {kind} | {spread(rows, kind)} |" for kind in KINDS),
-        *(f"| {name} (no picture) | {value:.3f} | | |" for name, value in no_picture.items()),
+        *means_table(rows, list(KINDS), "hints", no_picture),
         "",
         "First minus second, paired by seed, mean ± standard error. A verdict needs two standard "
         "errors (chance passes it in 18 % of comparisons), a bold one 4.3 (5 %).",

@@ -15,18 +15,17 @@ folder of the runs, for photographs have terms of their own.
 
 import hashlib
 import json
-import multiprocessing
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from posed_worlds import TESTED, TRAINED
-from small_world import SEEDS, Row, machine, run_options
+from small_world import SEEDS, Row, machine, resumed, run_options
 from stereo_drive import data_argument
 
 from leadline.colour import DepthScale, colour_depth, montage
@@ -304,19 +303,14 @@ def main() -> None:
     options = parser.parse_args()
     out, data = options.out.resolve(), options.data.resolve()
     prepare(data, out)
-    everything, path = list(runs()), out / "rows.jsonl"
-    found = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    wanted = {(run.name, run.seed): run.settings for run in everything}
-    rows = [row for row in found if wanted.get((row["name"], row["seed"])) == row["settings"]]
-    made = {(row["name"], row["seed"]) for row in rows}
-    todo = [run for run in everything if (run.name, run.seed) not in made]
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(options.jobs, mp_context=context) as pool:
-        for future in as_completed([pool.submit(train_and_score, run, data, out) for run in todo]):
-            rows.append(future.result())
-            with path.open("a") as file:
-                file.write(json.dumps(rows[-1]) + "\n")
-            print(rows[-1], flush=True)
+    everything = list(runs())
+    rows = resumed(
+        {(run.name, run.seed, run.settings): run for run in everything},
+        lambda row: (row["name"], row["seed"], row["settings"]),
+        partial(train_and_score, data=data, out=out),
+        out,
+        options.jobs,
+    )
     draw(everything, data, out)
     TABLE.write_text(table(rows, list(guesses(data, out))))
     print(TABLE.read_text())

@@ -9,12 +9,13 @@ import json
 import math
 import multiprocessing
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -55,6 +56,9 @@ SIGNIFICANT, CERTAIN = 2.0, 4.3
 FIGURES = ("abs_rel", "thin", "occluded")
 
 Row = dict[str, Any]
+Key = tuple[Any, ...]
+"""Of what a row's figures hold."""
+RunT = TypeVar("RunT")
 
 
 @dataclass(frozen=True)
@@ -189,26 +193,47 @@ def run_all(
     score: Callable[[Trial, Path], Row] = train_and_score,
 ) -> list[Row]:
     """The rows of all trials; those in `rows.jsonl` with the same settings are not made again."""
-    rows = finished(trials, out)
-    done = {(row["style"], row["seed"]) for row in rows}
-    todo = [trial for trial in trials if (trial.name, trial.seed) not in done]
+    runs = {(trial.name, trial.seed, trial.settings): trial for trial in trials}
+    return resumed(runs, _key, partial(score, out=out), out, jobs)
+
+
+def resumed(
+    runs: Mapping[Key, RunT],
+    key: Callable[[Row], Key],
+    work: Callable[[RunT], Row],
+    out: Path,
+    jobs: int,
+) -> list[Row]:
+    """A row for each of the runs, by the key that its row has; those in `rows.jsonl` are not made
+    again, and new ones are written there as they come.
+    """
+    rows = _found(runs, key, out)
+    made = {key(row) for row in rows}
+    todo = [run for own, run in runs.items() if own not in made]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        for future in as_completed([pool.submit(score, trial, out) for trial in todo]):
-            row = future.result()
-            rows.append(row)
+        for future in as_completed([pool.submit(work, run) for run in todo]):
+            rows.append(future.result())
             with (out / ROWS).open("a") as file:
-                file.write(json.dumps(row) + "\n")
-            print(row, flush=True)
+                file.write(json.dumps(rows[-1]) + "\n")
+            print(rows[-1], flush=True)
     return rows
 
 
 def finished(trials: Sequence[Trial], out: Path) -> list[Row]:
     """The rows that earlier calls made with the same settings."""
+    return _found({(trial.name, trial.seed, trial.settings) for trial in trials}, _key, out)
+
+
+def _found(wanted: Collection[Key], key: Callable[[Row], Key], out: Path) -> list[Row]:
+    """The last row of each key that is wanted."""
     path = out / ROWS
     found = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    wanted = {(trial.name, trial.seed): trial.settings for trial in trials}
-    return [row for row in found if wanted.get((row["style"], row["seed"])) == row.get("settings")]
+    return list({key(row): row for row in found if key(row) in wanted}.values())
+
+
+def _key(row: Row) -> Key:
+    return row["style"], row["seed"], row.get("settings")
 
 
 def guesses(out: Path, alignment: Alignment = UNALIGNED) -> dict[str, float]:
@@ -273,6 +298,18 @@ def spread(rows: list[Row], style: str) -> str:
         f"{np.mean([r[f] for r in own]):.3f} ± {np.std([r[f] for r in own], ddof=1):.3f}"
         for f in FIGURES
     )
+
+
+def means_table(
+    rows: list[Row], names: Sequence[str], what: str, no_picture: Mapping[str, float]
+) -> list[str]:
+    """Lines of a table: `FIGURES` of each name, and Abs Rel of what needs no picture."""
+    return [
+        f"| {what} | Abs Rel | Abs Rel, thin | Abs Rel, occluded |",
+        "|---|---|---|---|",
+        *(f"| {name} | {spread(rows, name)} |" for name in names),
+        *(f"| {name} (no picture) | {value:.3f} | | |" for name, value in no_picture.items()),
+    ]
 
 
 def every_run(rows: list[Row], styles: Sequence[str]) -> list[str]:

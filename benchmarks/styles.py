@@ -23,10 +23,10 @@ from small_world import (
     conditions,
     every_run,
     guesses,
+    means_table,
     prepare,
     run_all,
     run_options,
-    spread,
 )
 
 STYLES = {
@@ -48,12 +48,7 @@ def table(rows: list[Row], no_picture: dict[str, float]) -> str:
         "Mean ± standard deviation over seeds. Thin: poles, signs, fences, trunks. Occluded: "
         "in the right view.",
         "",
-        "| style | Abs Rel | Abs Rel, thin | Abs Rel, occluded |",
-        "|---|---|---|---|",
-    ]
-    lines += [f"| {style} | {spread(rows, style)} |" for style in STYLES]
-    lines += [f"| {name} (no picture) | {value:.3f} | | |" for name, value in no_picture.items()]
-    lines += [
+        *means_table(rows, list(STYLES), "style", no_picture),
         "",
         "Soft minus the other style, paired by seed, mean ± standard error. A verdict needs two "
         "standard errors (fixed before the first run; chance passes it in 18 % of comparisons), a "

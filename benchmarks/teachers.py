@@ -21,10 +21,10 @@ from small_world import (
     conditions,
     every_run,
     guesses,
+    means_table,
     prepare,
     run_all,
     run_options,
-    spread,
 )
 
 from leadline.data.depth_files import write_depth
@@ -78,10 +78,7 @@ def table(rows: list[Row], no_picture: dict[str, float]) -> str:
         f"`python benchmarks/teachers.py`. {conditions(LEARNING_RATE, rows=rows)} Seeds {SEEDS}. "
         "Mean ± standard deviation over seeds.",
         "",
-        "| teacher | Abs Rel | thin | occluded |",
-        "|---|---|---|---|",
-        *(f"| {name} | {spread(rows, name)} |" for name in teachers),
-        *(f"| {name} (no picture) | {value:.3f} | | |" for name, value in no_picture.items()),
+        *means_table(rows, teachers, "teacher", no_picture),
         "",
         f"Each minus `{TRUTH}`, paired by seed, mean ± standard error.",
         "",

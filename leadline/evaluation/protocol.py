@@ -23,11 +23,10 @@ from jaxtyping import Bool, Float
 
 from leadline.data.depth_resize import Resize
 from leadline.data.sources.base import WantedTruth
+from leadline.data.unpack.make3d import CENTRAL_SIZE, WHOLE_SIZE
 from leadline.metrics import DepthMetrics, OfImage, mean_metrics, pooled_metrics
 from leadline.metrics.crop import CITYSCAPES, EIGEN, GARG, NYU, Crop
 
-MAKE3D_CENTRAL, MAKE3D_WHOLE = (21, 305), (460, 345)
-"""(h, w) of the truth in the two protocols of Make3D."""
 METRES_NEAREST = 1e-3  # the classic lower bound of truth and prediction alike
 
 
@@ -122,11 +121,11 @@ _EIGEN_80 = Protocol("eigen", GARG, METRES_NEAREST, cap=80, prediction_cap=80, t
 _PACKNET = Protocol("packnet", None, 0, cap=80, prediction_cap=80, resize="depth_aligned_corners")
 _DDAD = replace(_PACKNET, name="ddad", cap=200, prediction_cap=200)
 _MAKE3D = Protocol(
-    "make3d", None, 0, cap=70, prediction_cap=70, resize="nearest", shape=MAKE3D_CENTRAL
+    "make3d", None, 0, cap=70, prediction_cap=70, resize="nearest", shape=CENTRAL_SIZE
 )
 _SHAPE_ADVICE = {
-    MAKE3D_CENTRAL: "`leadline unpack make3d` writes it",
-    MAKE3D_WHOLE: "`leadline unpack make3d --crop none` writes it",
+    CENTRAL_SIZE: "`leadline unpack make3d` writes it",
+    WHOLE_SIZE: "`leadline unpack make3d --crop none` writes it",
 }
 
 PROTOCOLS: Mapping[str, Protocol] = {
@@ -155,7 +154,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
             prediction_cap=None,
             resize="depth",
             pooled=True,
-            shape=MAKE3D_WHOLE,
+            shape=WHOLE_SIZE,
         ),
         Protocol("none", None, 0, cap=None, prediction_cap=None),
     )

@@ -54,7 +54,7 @@ def extractor(predictor: Mapping[str, Any], folder: Path | None) -> list[str]:
     if folder is None:
         return []
     place = EXTRACTOR
-    if f"{place}.trained" not in _keys_named("trained", predictor, "model.predictor"):
+    if f"{place}.trained" not in dict(_named("trained", predictor, "model.predictor")):
         raise ValueError(
             "--extractor: is for recipes that compare features of a trained autoencoder, as "
             "featdepth_ms does; leave it out"
@@ -79,27 +79,20 @@ def backbone_weights(predictor: Mapping[str, Any], weights: str) -> list[str]:
     folder; none where no backbone takes weights and learns. What is frozen is no beginning:
     features of random weights would pass for learned ones.
     """
-    keys = _keys_named("weights", predictor, "model.predictor")
-    return [f"--{key}={weights}" for key in keys]
+    return [f"--{key}={weights}" for key, _ in _named("weights", predictor, "model.predictor")]
 
 
 def backbone_beginnings(predictor: Mapping[str, Any]) -> set[str]:
     """What the backbones of a recipe's predictor that learn begin with: hub, none, folders."""
-    keys = _keys_named("weights", predictor, "model.predictor")
-    found = set()
-    for key in keys:
-        values: Any = {"model": {"predictor": predictor}}
-        for part in key.split("."):
-            values = values[part]
-        found.add(str(values))
-    return found
+    return {str(weights) for _, weights in _named("weights", predictor, "model.predictor")}
 
 
-def _keys_named(name: str, values: Mapping[str, Any], path: str) -> Iterator[str]:
+def _named(name: str, values: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+    """Where settings of that name stand, and what they are; weights of what learns alone."""
     if name == "weights" and str(values.get("class_path", "")).endswith(".FrozenBackbone"):
         return
     for key, value in values.items():
         if key == name:
-            yield f"{path}.{key}"
+            yield f"{path}.{key}", value
         elif isinstance(value, Mapping):
-            yield from _keys_named(name, value, f"{path}.{key}")
+            yield from _named(name, value, f"{path}.{key}")

@@ -28,6 +28,8 @@ GRID_SHAPE, DEPTH_CHANNEL = (55, 305, 4), 3
 """Rows, columns, and channels of which the last is depth in metres."""
 CENTRAL_ROWS = slice(17, 38)
 """Of the laser's grid, as [monodepth] scores them: they cover the picture's central 2:1 part."""
+CENTRAL_SIZE = (CENTRAL_ROWS.stop - CENTRAL_ROWS.start, GRID_SHAPE[1])
+"""(h, w) of the truth of the central part."""
 WHOLE_SIZE = (460, 345)
 """(h, w) to which [fcrn] brings the truth of whole pictures."""
 _IMAGE_NAME, _DEPTH_NAME = "img-", "depth_sph_corr-"
