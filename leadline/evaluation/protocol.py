@@ -70,11 +70,7 @@ class Protocol:
         Raises:
             ValueError: the truth has another size than the protocol is defined on.
         """
-        if self.shape is not None and truth.shape != self.shape:
-            raise ValueError(
-                f"{self.name}: expected truth of {self.shape[1]}x{self.shape[0]}, got "
-                f"{truth.shape[1]}x{truth.shape[0]}; {_SHAPE_ADVICE[self.shape]}"
-            )
+        self.check_shape(truth)
         scored = np.asarray((truth > self.minimum) & np.isfinite(truth))
         if self.cap is not None:
             scored &= truth < self.cap
@@ -85,6 +81,18 @@ class Protocol:
             inside[top:bottom, left:right] = True
             scored &= inside
         return scored
+
+    def check_shape(self, truth: Float[np.ndarray, "h w"]) -> None:
+        """Refuse truth of another size than the protocol is defined on, if it is on one alone.
+
+        Raises:
+            ValueError: it has another.
+        """
+        if self.shape is not None and truth.shape != self.shape:
+            raise ValueError(
+                f"protocol {self.name}: expected truth of {self.shape[1]}x{self.shape[0]}, got "
+                f"{truth.shape[1]}x{truth.shape[0]}; {_SHAPE_ADVICE[self.shape]}"
+            )
 
     def clamp(self, prediction: Float[np.ndarray, "p"]) -> Float[np.ndarray, "p"]:
         """Scored predictions inside the protocol's range."""

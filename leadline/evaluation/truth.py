@@ -22,12 +22,16 @@ def frames_with_truth(
     """The frames that can be scored: those of `frames`, or all of the left camera.
 
     Raises:
-        ValueError: none has such true depth as the protocol wants.
+        ValueError: none has such true depth as the protocol wants, or the first has it at another
+            size than that is defined on.
     """
     wanted = protocol.truth
     asked = [frame for frame in source.frames if frame.camera == 0] if frames is None else frames
     found = [frame for frame in asked if frame in source and source.has_depth(frame, wanted)]
     if found:
+        first = source.true_depth(found[0], wanted) if protocol.shape is not None else None
+        if first is not None:
+            protocol.check_shape(first)
         return found
     if wanted == "improved":
         raise ValueError(

@@ -130,7 +130,9 @@ def test_make3d_is_scored_on_truth_of_its_own_size_only():
         assert not protocol.mask(truth)[0, :2].any()
         assert protocol.mask(truth).sum() == truth.size - 2
         assert protocol.clamp(np.array([99.0])) == (cap or 99)
-        with pytest.raises(ValueError, match=f"{name}: expected truth of {shape[1]}x{shape[0]}"):
+        with pytest.raises(
+            ValueError, match=f"protocol {name}: expected truth of {shape[1]}x{shape[0]}"
+        ):
             protocol.mask(np.ones((55, 305)))
 
 

@@ -48,6 +48,11 @@ def test_the_second_stage_goes_on_from_the_first(rooms: Path, tmp_path: Path) ->
     answer = leadline("evaluate", tmp_path / "fine/model", rooms, "--out", out, "--protocol=nyu")
     assert answer.code == 0, answer.err
     assert "yes: predictions in metres" in answer.out
+    words = ("evaluate", tmp_path / "fine/model", rooms, "--out", tmp_path / "other")
+    answer = leadline(*words, "--protocol=make3d")
+    assert "protocol make3d: expected truth of 305x21, got 96x64" in answer.err
+    # Said before anything is predicted.
+    assert not (tmp_path / "other").exists()
 
 
 def test_what_rests_must_have_been_trained(rooms: Path, tmp_path: Path) -> None:
