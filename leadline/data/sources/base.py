@@ -71,6 +71,9 @@ class Source(ABC):
 
     root: Path
     """The folder that was named."""
+    temporal_poses = False
+    """Whether recorded motion between moments is known, and none is to be predicted; without it
+    recorded poses only tell distances and turns."""
     frame_step = 1
     """Numbers from one selected frame to the next: what one step of `Offset.time` counts."""
 
@@ -144,11 +147,27 @@ class Source(ABC):
         self, target: FrameId, source: FrameId
     ) -> Float64[np.ndarray, "4 4"] | None:
         """The known motion between two frames in metres, or None where nothing tells it."""
+        if (target.sequence, target.index) != (source.sequence, source.index):
+            return self.recorded_motion(target, source) if self.temporal_poses else None
         from_camera, to_camera = self.camera(target), self.camera(source)
-        same_time = (target.sequence, target.index) == (source.sequence, source.index)
-        if not same_time or from_camera is None or to_camera is None:
+        if from_camera is None or to_camera is None:
             return None
         return to_camera.rig_to_camera @ np.linalg.inv(from_camera.rig_to_camera)
+
+    def turn(self, target: FrameId, source: FrameId) -> Float64[np.ndarray, "3 3"] | None:
+        """R of X_source = R X_target + t between two moments, as a gyroscope would tell it, or None
+        where nothing does; known also where `target_to_source` is to be predicted.
+        """
+        motion = self.recorded_motion(target, source)
+        return None if motion is None else motion[:3, :3]
+
+    def recorded_motion(
+        self, target: FrameId, source: FrameId
+    ) -> Float64[np.ndarray, "4 4"] | None:
+        """target_to_source between two moments in metres, by poses that were recorded with the
+        images, or None where there are none.
+        """
+        return None
 
     def baseline(self, sequence: str) -> float | None:
         """Metres between the two cameras along x, or None where there is no calibrated pair."""

@@ -111,13 +111,11 @@ class DgpScenes(Source):
             self._pinholes[path, name, size] = self._read_camera(path, name, size)
         return self._pinholes[path, name, size]
 
-    def target_to_source(
+    def recorded_motion(
         self, target: FrameId, source: FrameId
     ) -> Float64[np.ndarray, "4 4"] | None:
-        if target.index == source.index:
-            return super().target_to_source(target, source)
         poses = self._poses(target, source)
-        if not self.temporal_poses or poses is None:
+        if poses is None:
             return None
         target_to_world, source_to_world = poses
         motion: Float64[np.ndarray, "4 4"] = np.linalg.inv(source_to_world) @ target_to_world

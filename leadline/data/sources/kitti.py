@@ -117,12 +117,10 @@ class KittiRaw(Source):
         )
         return (*lacking(checks, drives, "drives"), *self._damaged)
 
-    def target_to_source(
+    def recorded_motion(
         self, target: FrameId, source: FrameId
     ) -> Float64[np.ndarray, "4 4"] | None:
-        if target.index == source.index:
-            return super().target_to_source(target, source)
-        if not self.temporal_poses or target.sequence != source.sequence:
+        if target.sequence != source.sequence:
             return None
         moved = FrameId(target.sequence, source.index, target.camera)
         motion = self._motion(target).first_to_second(target.index, source.index)
