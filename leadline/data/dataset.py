@@ -16,6 +16,7 @@ from leadline.data.confidence_files import CERTAIN
 from leadline.data.crop_bottom import upper_rows
 from leadline.data.hint_maps import load_confidence, load_hint
 from leadline.data.image_tensors import load_image
+from leadline.data.looking import looking_as_target
 from leadline.data.randomness import Purpose, counted_generator
 from leadline.data.sampler import Draw
 from leadline.data.sources.base import FrameId, Source
@@ -38,6 +39,8 @@ class Extras:
     """Whether to read how far each hint is to be trusted."""
     depth: bool = False
     """Whether to read true depth, where there is some."""
+    looking_as_target: bool = False
+    """Whether sources in time are turned back, by what the source tells of turns."""
 
 
 class DepthDataset(Dataset[Sample]):
@@ -112,7 +115,7 @@ class DepthDataset(Dataset[Sample]):
             raise FileNotFoundError(f"{target}: expected an image of the source, found none")
         hint = self._hint(target)
         moved = {offset: frame for offset, frame in present.items() if _is_in_time_only(offset)}
-        return Sample(
+        sample = Sample(
             id=str(target),
             images={offset: self._image(frame) for offset, frame in present.items()},
             intrinsics=self._intrinsics(present),
@@ -124,6 +127,10 @@ class DepthDataset(Dataset[Sample]):
             depth=self._depth(target),
             pixel_aspect=self._pixel_aspect(target),
         )
+        if not self.extras.looking_as_target:
+            return sample
+        turns = {offset: self.source.turn(target, frame) for offset, frame in moved.items()}
+        return looking_as_target(sample, {o: turn for o, turn in turns.items() if turn is not None})
 
     def _image(self, frame: FrameId) -> UInt8[Tensor, "3 h w"]:
         cached = self.cache.image(frame) if self.cache is not None else None

@@ -17,6 +17,7 @@ from leadline.data.collate import collate
 from leadline.data.crop_bottom import check_crop_bottom
 from leadline.data.dataset import DepthDataset, Extras
 from leadline.data.gamma_jitter import PUBLISHED_RANGES, GammaJitter
+from leadline.data.hand_held import HandHeld, check_hand_held, hand_held_source
 from leadline.data.hint_maps import check_hints, hints_description
 from leadline.data.rig import (
     RigSummary,
@@ -54,6 +55,7 @@ class DepthData(LightningDataModule):
         neighbours: whether a target needs every frame of `frames`, or one source suffices.
         static: what becomes of training frames at which the camera stood still, known by the way
             travelled or else seen in the images; validation keeps them all the same.
+        hand_held: neighbours in time are chosen by parallax, and turned back; see `HandHeld`.
         hints: folder of hint files; every target must have one.
         hint_confidence: batches hold how far each hint is to be trusted; every hint must have a
             file that says it.
@@ -62,15 +64,14 @@ class DepthData(LightningDataModule):
         val_depth: validation batches hold true depth, where there is some.
         calibrated: targets must have intrinsics; without, whole sets without them can be read.
         flip: whether half the samples are mirrored, or mirrored and swapped.
-        jitter: whether half the samples have their colours changed, in brightness, contrast,
-            saturation and hue [monodepth2]; or, with `gamma`, in gamma, brightness and each colour
-            [monodepth].
+        jitter: whether half the samples have their colours changed, as in [monodepth2], or, with
+            `gamma`, as in [monodepth].
         gamma_jitter: the ranges of `jitter: gamma`.
         zoom: up to how many times larger a part of each image is shown in training, at random; its
             depth counts as so many times nearer [eigen2014]. 1 shows the whole, as it must where
             poses are predicted.
-        rotation: up to how many degrees the cameras of each sample are rolled about their axes in
-            training, either way; what comes from beyond the pictures is black, and teaches nothing.
+        rotation: up to how many degrees the cameras of each sample are rolled in training, either
+            way; what comes from beyond the pictures is black, and teaches nothing.
         window: (h, w) of the part of each picture, of height x width, that is shown in training, at
             random; validation shows the whole, and so does prediction. Not where poses are
             predicted.
@@ -98,6 +99,7 @@ class DepthData(LightningDataModule):
         val_share: float = 0.1,
         neighbours: Neighbours = "required",
         static: Static = "keep",
+        hand_held: HandHeld | None = None,
         hints: Path | None = None,
         hint_confidence: bool = False,
         train_depth: bool = False,
@@ -135,7 +137,9 @@ class DepthData(LightningDataModule):
             hints=hints,
             hint_confidence=hint_confidence,
         )
+        self._extras = Extras(hints, hint_confidence, looking_as_target=hand_held is not None)
         self.static = static
+        self.hand_held = hand_held
         self.val_depth = val_depth
         self.reading_size = (math.ceil(height * zoom), math.ceil(width * zoom))
         self.augmentation = Augmentation(
@@ -154,6 +158,8 @@ class DepthData(LightningDataModule):
         self._val: Selection | None = None
         self._between = 0
         self._images: SampleCache | None = None
+        self._seen = source
+        """With the neighbours that were chosen, where some were."""
         self._check()
 
     def prepare_data(self) -> None:
@@ -170,9 +176,9 @@ class DepthData(LightningDataModule):
                 self.crop_bottom,
             )
             print(f"cache: {filled.written} files resized, {filled.kept} were there already")
-            if self.static == "skip":
+            if self.static == "skip" or self.hand_held is not None:
                 # Measured once; all processes then read what the cache has of it.
-                self._choose(self._split()[0])
+                self._choose()
 
     def setup(self, stage: str | None = None) -> None:
         """Choose the frames and say which were skipped and why.
@@ -182,10 +188,8 @@ class DepthData(LightningDataModule):
         """
         if self._train is not None:
             return
-        train, val = self._split()
-        chosen = self._choose(train)
+        chosen, self._val = self._choose()
         self._train = replace(chosen, frames=chosen.frames[: self.limit])
-        self._val = select(self.source, val, self.needs)
         if self.cache is not None:
             self._images = SampleCache(
                 self.source,
@@ -196,20 +200,12 @@ class DepthData(LightningDataModule):
                 self.crop_bottom,
             )
         _print_once(self.report())
-        if not self._train.frames:
-            counts = self._train.reasons() + Counter({"too near to validation": self._between})
-            reasons = ", ".join(f"{count} {reason}" for reason, count in counts.items())
-            examples = [f"{why}: {frame}" for why, frame in self._train.examples.items()]
-            first = f", e.g. {examples[0]}" if examples else ""
-            raise ValueError(
-                f"training: expected frames that can be used, got none ({reasons}){first}; add "
-                "what is missing, or change the frames, val_share or the recipe"
-            )
+        self._train.check_any(Counter({"too near to validation": self._between}))
 
     def report(self) -> str:
         """What is trained and validated on, what was skipped, and why."""
         train, val = self.train_selection, self.val_selection
-        lines = [*self.source.remarks(), f"training: {train}"]
+        lines = [*self._seen.remarks(), f"training: {train}"]
         if self._between:
             lines.append(f"  {self._between} left out beside frames held out for validation")
         lines.append(f"validation: {val}" if val.frames or val.skipped else "validation: none")
@@ -284,7 +280,7 @@ class DepthData(LightningDataModule):
     def knows_motion(self, offsets: Sequence[Offset]) -> bool:
         """Whether each sequence to train on knows the motion to a frame at one of `offsets`."""
         frames = self.source.frames if self._train is None else self._train.frames
-        return knows_motion(self.source, frames, offsets)
+        return knows_motion(self._seen, frames, offsets)
 
     def ways(self) -> Ways:
         """What the frames to train on know of the way to their neighbours in time: all are asked,
@@ -292,20 +288,23 @@ class DepthData(LightningDataModule):
         """
         frames = self.source.frames if self._train is None else self._train.frames
         in_time = [offset for offset in self.offsets if offset.time != 0 and offset.camera == 0]
-        return ways_to_neighbours(self.source, frames, in_time)
+        return ways_to_neighbours(self._seen, frames, in_time)
 
     def rig_summary(self) -> RigSummary:
         """The typical camera and baseline of the source."""
         return rig_summary(self.source)
 
-    def _choose(self, train: Sequence[FrameId]) -> Selection:
-        """What can be trained on."""
-        chosen = select(self.source, train, self.needs)
-        if self.static == "keep":
-            return chosen
-        workers = max(self.workers, 1)
-        still = standing_frames(self.source, chosen.frames, self.offsets, self.cache, workers)
-        return chosen.without(still, STATIC)
+    def _choose(self) -> tuple[Selection, Selection]:
+        """What can be trained and validated on."""
+        (train, val), workers = self._split(), max(self.workers, 1)
+        if self.hand_held is not None:
+            frames = [*train, *val]
+            self._seen = hand_held_source(self.source, frames, self.hand_held, self.cache, workers)
+        chosen = select(self._seen, train, self.needs)
+        if self.static == "skip":
+            still = standing_frames(self._seen, chosen.frames, self.offsets, self.cache, workers)
+            chosen = chosen.without(still, STATIC)
+        return chosen, select(self._seen, val, self.needs)
 
     def _split(self) -> tuple[Sequence[FrameId], Sequence[FrameId]]:
         source, given = self.source, self.train_split
@@ -317,6 +316,7 @@ class DepthData(LightningDataModule):
         # Two lists that were both given are a published split and stay as they are.
         if self.train_split is None or self.val_split is None:
             reach = max(abs(offset.time) for offset in self.offsets) * self.source.frame_step
+            reach *= self.hand_held.reach if self.hand_held else 1
             train, dropped = apart(train, val, reach)
             self._between = len(dropped)
         return train, val
@@ -329,11 +329,11 @@ class DepthData(LightningDataModule):
         reading_size: tuple[int, int],
     ) -> DepthDataset:
         return DepthDataset(
-            self.source,
+            self._seen,
             frames,
             self.offsets,
             self.size,
-            extras=Extras(self.needs.hints, self.needs.hint_confidence, depth=depth),
+            extras=replace(self._extras, depth=depth),
             augmentation=augmentation,
             reading_size=reading_size,
             crop_bottom=self.crop_bottom,
@@ -376,6 +376,7 @@ class DepthData(LightningDataModule):
         if self.unit <= 0:
             raise ValueError(f"unit: expected metres per network unit, got {self.unit}")
         check_static(self.static, self.offsets)
+        check_hand_held(self.hand_held, self.offsets)
         check_hints(self.needs.hints, self.needs.hint_confidence)
 
 

@@ -53,12 +53,17 @@ def rolled(sample: Sample, angle: float) -> Sample:
         sample,
         images={offset: _turned(image, back[offset]) for offset, image in sample.images.items()},
         known_poses={offset: roll_pose(pose, angle) for offset, pose in sample.known_poses.items()},
-        hint=target.of(sample.hint),
-        hint_confidence=target.of(sample.hint_confidence),
+        hint=None if sample.hint is None else target.of(sample.hint),
+        hint_confidence=(
+            None if sample.hint_confidence is None else target.of(sample.hint_confidence)
+        ),
         depth=_moved_on(sample.depth, roll_homography(cameras[TARGET], angle).numpy()),
-        loss_mask=target.of(sample.loss_mask),
+        loss_mask=None if sample.loss_mask is None else target.of(sample.loss_mask),
         in_picture={
-            offset: torch.from_numpy(origin.in_picture)[None] for offset, origin in origins.items()
+            offset: origin.of(sample.in_picture[offset])
+            if offset in sample.in_picture
+            else torch.from_numpy(origin.in_picture)[None]
+            for offset, origin in origins.items()
         },
     )
 
@@ -101,10 +106,8 @@ class _Origins:
         indices: np.ndarray = rows.clip(0, height - 1) * width + columns.clip(0, width - 1)
         return indices
 
-    def of(self, values: Shaped[Tensor, "1 h w"] | None) -> Shaped[Tensor, "1 h w"] | None:
+    def of(self, values: Shaped[Tensor, "1 h w"]) -> Shaped[Tensor, "1 h w"]:
         """What the nearest pixels held; 0 or False where there were none."""
-        if values is None:
-            return None
         found = values[0].numpy().take(self._indices)
         return torch.from_numpy(np.where(self.in_picture, found, found.dtype.type(0)))[None]
 

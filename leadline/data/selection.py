@@ -65,6 +65,23 @@ class Selection:
         skipped = [f"{count} skipped, {why}" for why, count in self.reasons().most_common()]
         return ", ".join([f"{len(self.frames)} frames of {sequences} sequences", *skipped])
 
+    def check_any(self, others: Counter[str]) -> None:
+        """Refuse a selection of nothing; `others` counts why more frames were left out.
+
+        Raises:
+            ValueError: says how many frames there were, and what they lack.
+        """
+        if self.frames:
+            return
+        counts = self.reasons() + others
+        reasons = ", ".join(f"{count} {reason}" for reason, count in counts.items())
+        examples = [f"{why}: {frame}" for why, frame in self.examples.items()]
+        first = f", e.g. {examples[0]}" if examples else ""
+        raise ValueError(
+            f"training: expected frames that can be used, got none ({reasons}){first}; add what is "
+            "missing, or change the frames, val_share or the recipe"
+        )
+
     def reasons(self) -> Counter[str]:
         """Count by reason."""
         counts: Counter[str] = Counter()

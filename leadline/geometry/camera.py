@@ -100,5 +100,14 @@ def roll_homography(intrinsics: Float[Tensor, "*b 3 3"], angle: float) -> Float[
     z alone the last row is (0, 0, 1): the pixels move affinely.
     """
     exact = intrinsics.double()
-    homography: Tensor = exact @ roll_matrix(angle).to(exact.device) @ torch.linalg.inv(exact)
+    return turn_homography(exact, exact, roll_matrix(angle).to(exact.device))
+
+
+def turn_homography(
+    first: Float[Tensor, "*b 3 3"], second: Float[Tensor, "*b 3 3"], turn: Float[Tensor, "*b 3 3"]
+) -> Float[Tensor, "*b 3 3"]:
+    """Where pixels of a camera go when it is turned and becomes another one, whatever their depth:
+    p' = K_second R K_first^-1 p, X' = R X, in double precision.
+    """
+    homography: Tensor = second.double() @ turn.double() @ torch.linalg.inv(first.double())
     return homography

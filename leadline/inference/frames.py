@@ -16,6 +16,7 @@ from leadline.data.augment import flipped
 from leadline.data.collate import collate
 from leadline.data.dataset import DepthDataset, Extras
 from leadline.data.depth_resize import Resize
+from leadline.data.hand_held import hand_held_source
 from leadline.data.prediction_record import Output, PredictionSettings
 from leadline.data.sources.base import FrameId, Source
 from leadline.inference.frames_record import FramesSummary, LossTable
@@ -70,10 +71,17 @@ class FrameReader:
             raise FileNotFoundError(
                 f"{hints}: expected a folder of hints, found none; `leadline hints` makes them"
             )
+        hand_held = recipe.hand_held
+        if hand_held is not None:
+            source = hand_held_source(source, frames, hand_held)
         self.recipe, self.source, self.frames = recipe, source, tuple(frames)
         self.model, self._resize = model, resize
         wants_confidence = "confidence" in recipe.objective.needed()
-        self.extras = Extras(hints, hint_confidence=hints is not None and wants_confidence)
+        self.extras = Extras(
+            hints,
+            hint_confidence=hints is not None and wants_confidence,
+            looking_as_target=hand_held is not None,
+        )
         self._data = DepthDataset(
             source,
             frames,

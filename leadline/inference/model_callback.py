@@ -32,6 +32,7 @@ class ModelFolder(pl.Callback):
         self._predictor: dict[str, Any] = content["model"]["predictor"]
         self._training = {
             "frames": content["data"]["frames"],
+            "hand_held": content["data"]["hand_held"],
             **{part: content["model"][part] for part in ("explainer", "objective", "groups")},
         }
         self._figures: dict[str, float] = {}

@@ -52,8 +52,8 @@ class ModelConfig:
     crop_bottom: float = 0.0
     """Share of each picture's height, at its bottom, that the network was not shown."""
     training: Mapping[str, Any] = field(default_factory=dict)
-    """How it was trained, for those who go on training it: `frames`, `explainer`, `objective` and
-    `groups`; empty where an older version wrote the folder."""
+    """How it was trained, for those who go on training it: `frames`, `hand_held`, `explainer`,
+    `objective` and `groups`; empty where an older version wrote the folder."""
     format: int = FORMAT
     metrics: Mapping[str, float] = field(default_factory=dict)
     """Of the last validation."""

@@ -142,6 +142,8 @@ def described(
     """
     neighbours = " ".join(str(offset) for offset in reader.recipe.offsets if offset != TARGET)
     manner = f"with {neighbours}" if settings is None else f"refined by {settings}"
+    if reader.recipe.hand_held is not None:
+        manner += f", {reader.recipe.hand_held}"
     parts = [manner, *sorted(source_settings)]
     if reader.extras.hints is not None:
         parts.append(f"hints {reader.extras.hints.resolve()}")

@@ -7,13 +7,14 @@ from pathlib import Path
 from jsonargparse import ArgumentError, ArgumentParser
 from torch import nn
 
+from leadline.data.hand_held import HandHeld
 from leadline.inference.model_folder import CONFIG, ModelConfig, load_predictor
 from leadline.losses.term import Objective, Weighted
 from leadline.offset import TARGET, Offset
 from leadline.synthesis.errors import Explainer
 from leadline.training.optimisers import ParameterRule
 
-PARTS = ("explainer", "objective", "groups")
+PARTS = ("hand_held", "explainer", "objective", "groups")
 """Of what a model folder says of its training."""
 
 
@@ -26,6 +27,8 @@ class TrainedRecipe:
     objective: Objective
     offsets: tuple[Offset, ...]
     """The frames that a sample had, the target first."""
+    hand_held: HandHeld | None
+    """How neighbours in time were chosen and shown, if not as they come."""
     groups: tuple[ParameterRule, ...]
     """Of parameters that learn at another rate, or not at all."""
     config: ModelConfig
@@ -45,6 +48,7 @@ def load_trained_recipe(folder: Path) -> TrainedRecipe:
             "none: it was written by an older version; train it again to refine it"
         )
     parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--hand_held", type=HandHeld | None, default=None)
     parser.add_argument("--explainer", type=Explainer)
     parser.add_argument("--objective", type=Mapping[str, Weighted])
     parser.add_argument("--groups", type=Sequence[ParameterRule], default=())
@@ -65,6 +69,7 @@ def load_trained_recipe(folder: Path) -> TrainedRecipe:
         built.explainer,
         Objective(built.objective),
         tuple(dict.fromkeys((TARGET, *sources))),
+        built.hand_held,
         tuple(built.groups),
         config,
     )

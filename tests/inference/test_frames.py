@@ -2,19 +2,27 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from commands import leadline
-from small_models import PAIRS, files_below, write_model, write_tiny_backbone
+from data.rooms import walk, write_room
+from small_models import PAIRS, files_below, linked_copy, write_model, write_tiny_backbone
 from worlds import write_stereo_folder
 
+from leadline.data.hand_held import HandHeld
 from leadline.data.prediction_record import RECORD
 from leadline.data.sources.folder import ImageFolder
+from leadline.data.sources.rgbd import RgbdSequences
 from leadline.data.synthetic.generate import generate
 from leadline.data.synthetic.settings import WorldSettings
 from leadline.inference.frames import NeighbourPrediction, frame_reader
+from leadline.inference.model_folder import CONFIG
 from leadline.inference.predictor import DepthPredictor
+from leadline.inference.refine_frames import described
+from leadline.offset import Offset
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +110,33 @@ def test_a_recipe_of_true_poses_cannot_be_refined(banet: Path, world: Path, tmp_
     write_model(folder, backbone, training=training)
     answer = leadline("refine", folder, world, "--out", tmp_path / "out")
     assert "left out for what they look at: rotation (true_poses)" in answer.complaint
+
+
+def test_neighbours_are_chosen_and_turned_back_as_in_training(banet: Path, tmp_path: Path) -> None:
+    """What a network compares its frame with must look as it did when it learnt to compare."""
+    room = write_room(tmp_path / "room", walk(6))
+    source = RgbdSequences(room)
+    settings: dict[str, Any] = {"least_parallax": 16.0, "most_parallax": 60.0, "reach": 4}
+    found = {}
+    for name, hand_held in (("plain", None), ("held", settings)):
+        folder = linked_copy(banet, tmp_path / name)
+        config = yaml.safe_load((folder / CONFIG).read_text())
+        config["training"] |= {"frames": [0, 1], "hand_held": hand_held}
+        (folder / CONFIG).unlink()
+        (folder / CONFIG).write_text(yaml.safe_dump(config))
+        reader = frame_reader(folder, source, source.frames, device="cpu")
+        found[name] = reader
+    first = source.frames[0]
+    chosen = found["held"].source.neighbour(first, Offset(1))
+    assert chosen is not None
+    assert chosen.index > 1
+    assert found["held"].recipe.hand_held == HandHeld(**settings)
+    sample = found["held"].read(first, {})
+    assert sample is not None
+    assert not sample.in_picture[Offset(1)].all()
+    plain = found["plain"].read(first, {})
+    assert plain is not None
+    assert not plain.in_picture
+    manners = [described(reader, None) for reader in found.values()]
+    assert manners[0] == "with +1"
+    assert "reach=4" in manners[1]
