@@ -20,7 +20,7 @@ from leadline.data.looking import looking_as_target
 from leadline.data.randomness import Purpose, counted_generator
 from leadline.data.sampler import Draw
 from leadline.data.sources.base import FrameId, Source
-from leadline.data.sparse import scatter_depth
+from leadline.data.sparse import resize_depth
 from leadline.geometry.camera import resize_intrinsics
 from leadline.offset import TARGET, Offset
 from leadline.types import Sample
@@ -192,7 +192,7 @@ class DepthDataset(Dataset[Sample]):
         if depth is None:
             return None
         kept = depth[: upper_rows(len(depth), self.crop_bottom)]
-        return torch.from_numpy(scatter_depth(kept, self.reading_size))[None]
+        return torch.from_numpy(resize_depth(kept, self.reading_size))[None]
 
     def _pixel_aspect(self, target: FrameId) -> float:
         # Nobody else asks, and for a cached image it would open the file.

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Bool, Float64, Int64, Shaped, UInt8
 from torch import Tensor
 
+from leadline.data.sparse import is_dense
 from leadline.data.velodyne import nearest_per_pixel
 from leadline.geometry.camera import roll_homography
 from leadline.geometry.pose import roll_pose
@@ -39,8 +40,9 @@ def rolled(sample: Sample, angle: float) -> Sample:
     Without intrinsics the roll is about the middle of the picture, and goes by `pixel_aspect`, so
     that it is one also where square pixels were resized to others.
 
-    Images are read bilinearly. Hint, its confidence and the loss mask are looked up at the nearest
-    pixel, and are 0 or False where that lies beyond the picture; depth is moved on to the nearest.
+    Images are read bilinearly. Hint, its confidence, the loss mask and dense depth are looked up at
+    the nearest pixel, and are 0 or False where that lies beyond the picture; sparse depth is moved
+    on to the nearest.
     `in_picture` says what comes from beyond. Images go on there with the colours of their border,
     so that nothing black is mixed in when they are resized; `black_beyond_pictures` comes last.
     """
@@ -57,7 +59,7 @@ def rolled(sample: Sample, angle: float) -> Sample:
         hint_confidence=(
             None if sample.hint_confidence is None else target.of(sample.hint_confidence)
         ),
-        depth=_moved_on(sample.depth, roll_homography(cameras[TARGET], angle).numpy()),
+        depth=_rolled_depth(sample.depth, target, roll_homography(cameras[TARGET], angle).numpy()),
         loss_mask=None if sample.loss_mask is None else target.of(sample.loss_mask),
         in_picture={
             offset: origin.of(sample.in_picture[offset])
@@ -140,17 +142,20 @@ def _turned(
     return torch.from_numpy(turned).permute(2, 0, 1).contiguous()
 
 
-def _moved_on(
-    depth: Shaped[Tensor, "1 h w"] | None, there: Float64[np.ndarray, "3 3"]
+def _rolled_depth(
+    depth: Shaped[Tensor, "1 h w"] | None, origins: _Origins, there: Float64[np.ndarray, "3 3"]
 ) -> Shaped[Tensor, "1 h w"] | None:
     """Each measurement on the pixel that it falls on, the nearest winning where several meet.
 
     Looking back from each pixel to the nearest old one, as hints are, would show some measurements
-    of a sparse map twice and others never; a hint keeps its neighbours and its confidence instead.
+    of a sparse map twice and others never; a dense map keeps its surfaces instead, and gets no
+    holes.
     """
     if depth is None:
         return None
     measured = depth[0].numpy()
+    if is_dense(measured):
+        return origins.of(depth)
     v, u = np.nonzero(measured > 0)
     pixels = np.stack([_nearest(there[i, 0] * u + there[i, 1] * v + there[i, 2]) for i in range(2)])
     return torch.from_numpy(nearest_per_pixel(pixels.T, measured[v, u], measured.shape))[None]

@@ -5,6 +5,24 @@ from jaxtyping import Float32, Int64, Shaped
 
 from leadline.data.velodyne import nearest_per_pixel
 
+DENSE = 0.5
+"""Share of the pixels that have a depth: sweeps have a tenth of it, filled maps nearly all."""
+
+
+def is_dense(depth: Float32[np.ndarray, "_ _"]) -> bool:
+    """Whether a map is one of surfaces, rather than of single measurements."""
+    return bool(np.count_nonzero(depth) > DENSE * depth.size)
+
+
+def resize_depth(
+    depth: Float32[np.ndarray, "_ _"], size: tuple[int, int]
+) -> Float32[np.ndarray, "h w"]:
+    """Measured depth at `size` (h, w), 0 = none: sparse depth scattered, so that no measurement is
+    lost; of dense depth the pixel under each centre, because the nearest of several pixels of one
+    surface is nearer than the surface, and edges would grow.
+    """
+    return resize_nearest(depth, size) if is_dense(depth) else scatter_depth(depth, size)
+
 
 def scatter_depth(
     depth: Float32[np.ndarray, "_ _"], size: tuple[int, int]

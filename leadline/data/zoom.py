@@ -9,7 +9,7 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from leadline.data.image_tensors import resize_image
-from leadline.data.sparse import resize_nearest, scatter_depth
+from leadline.data.sparse import resize_depth, resize_nearest
 from leadline.geometry.camera import crop_intrinsics, resize_intrinsics
 from leadline.offset import TARGET
 from leadline.types import Sample
@@ -111,7 +111,7 @@ def show_window(
         pixel_aspect=sample.pixel_aspect * (size[1] * window.height) / (window.width * size[0]),
         hint=_shown(sample.hint, window, size, resize_nearest),
         hint_confidence=_shown(sample.hint_confidence, window, size, resize_nearest),
-        depth=_shown(sample.depth, window, size, scatter_depth),
+        depth=_shown(sample.depth, window, size, resize_depth),
         loss_mask=_shown(sample.loss_mask, window, size, resize_nearest),
         in_picture={
             offset: torch.from_numpy(resize_nearest(window.cut(mask)[0].numpy(), size))[None]

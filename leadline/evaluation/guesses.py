@@ -6,7 +6,6 @@ over the pixels of all images together. What is printed is joined as the protoco
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float, Float64, Int
@@ -22,8 +21,14 @@ ROW = "best value per row"
 @dataclass(frozen=True)
 class _ScoredTruth:
     depth: Float[np.ndarray, "p"]
-    row: Int[np.ndarray, "p"]
-    height: int
+    """Row after row."""
+    counts: Int[np.ndarray, "h"]
+    """Pixels in each row."""
+
+    def rows_of(self, tallest: int) -> Int[np.ndarray, "h"]:
+        """For each row the one of the tallest image that it is brought to."""
+        height = len(self.counts)
+        return np.arange(height) * tallest // height
 
 
 @dataclass(frozen=True)
@@ -60,8 +65,7 @@ def _scored(truths: Iterable[Float[np.ndarray, "_ _"]], protocol: Protocol) -> l
         mask = protocol.mask(truth)
         if mask.any():
             # Single precision halves the memory of a whole test set; files hold no more than that.
-            depth = truth[mask].astype(np.float32)
-            scored.append(_ScoredTruth(depth, np.nonzero(mask)[0].astype(np.int32), len(truth)))
+            scored.append(_ScoredTruth(truth[mask].astype(np.float32), mask.sum(1)))
     if not scored:
         raise ValueError(
             f"expected truth to score under the protocol {protocol.name!r}, got none in any image"
@@ -77,18 +81,19 @@ def _constant(scored: list[_ScoredTruth], protocol: Protocol, alignment: Alignme
 
 
 def _per_row(scored: list[_ScoredTruth], protocol: Protocol, alignment: Alignment) -> DepthMetrics:
-    tallest = max(truth.height for truth in scored)
-    rows = [truth.row * tallest // truth.height for truth in scored]
-    all_rows, all_depths = np.concatenate(rows), np.concatenate([truth.depth for truth in scored])
-    order = np.argsort(all_rows, kind="stable")
-    starts = np.searchsorted(all_rows[order], np.arange(tallest + 1))
-    best = np.ones(tallest)
-    for row, (start, end) in enumerate(pairwise(starts)):
-        if end > start:
-            best[row] = least_abs_rel(all_depths[order[start:end]])
+    tallest = max(len(truth.counts) for truth in scored)
+    parts: list[list[Float[np.ndarray, "_"]]] = [[] for _ in range(tallest)]
+    for truth in scored:
+        rows = np.split(truth.depth, np.cumsum(truth.counts)[:-1])
+        for row, depths in zip(truth.rows_of(tallest), rows, strict=True):
+            parts[row].append(depths)
+    best = np.array(
+        [least_abs_rel(np.concatenate(each)) if any(map(len, each)) else 1.0 for each in parts]
+    )
+    guesses = (np.repeat(best[truth.rows_of(tallest)], truth.counts) for truth in scored)
     return protocol.summary(
-        _figures(best[row], truth, protocol, alignment)
-        for row, truth in zip(rows, scored, strict=True)
+        _figures(guess, truth, protocol, alignment)
+        for guess, truth in zip(guesses, scored, strict=True)
     )
 
 

@@ -167,11 +167,12 @@ def test_the_depth_of_a_tilted_plane_turns_with_it(seed: int, angle: float) -> N
     made = black_beyond_pictures(rolled(replace(sample, depth=before.float()), angle))
     turned, known = made.depth, made.depth > 0
     assert known.sum() > 0.4 * known.numel()
-    assert not (known & ~made.in_picture[TARGET]).any()
-    # What falls within half a pixel of a centre is off by half of the steps around at most.
+    # A surface gets no holes.
+    assert torch.equal(known, made.in_picture[TARGET])
+    # The nearest old centre is half the diagonal of a pixel away at most.
     steps = sum(np.abs(np.gradient(after[0].numpy(), axis=axis)) for axis in (0, 1))
     off = (turned - after)[0].abs().numpy()
-    assert (off <= 0.6 * steps + 1e-4)[known[0].numpy()].all()
+    assert (off <= 0.75 * steps + 1e-4)[known[0].numpy()].all()
 
 
 @given(seed=st.integers(0, 1000), angle=angles)

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leadline.data.sparse import resize_nearest, scatter_depth
+from leadline.data.sparse import is_dense, resize_depth, resize_nearest, scatter_depth
 
 sizes = st.tuples(st.integers(1, 12), st.integers(1, 12))
 
@@ -46,3 +46,22 @@ def test_one_size_is_left_alone() -> None:
     depth = sparse_map((7, 9), 0)
     assert np.array_equal(scatter_depth(depth, (7, 9)), depth)
     assert np.array_equal(resize_nearest(depth, (7, 9)), depth)
+
+
+def test_of_sparse_depth_nothing_is_lost_and_dense_depth_gets_no_nearer() -> None:
+    sparse = sparse_map((24, 36), 0)
+    assert not is_dense(sparse)
+    assert np.array_equal(resize_depth(sparse, (12, 18)), scatter_depth(sparse, (12, 18)))
+    # A floor, half a metre a row; one in five pixels unknown.
+    rows, columns = np.mgrid[:24, :36]
+    dense = np.where((rows + 2 * columns) % 5 > 0, 20 - 0.5 * rows, 0).astype(np.float32)
+    assert is_dense(dense)
+    shrunk = resize_depth(dense, (8, 12))
+    known = shrunk > 0
+    # Each third row has its centre in the middle of one of the old ones.
+    expected = np.broadcast_to(20 - 0.5 * (3 * np.arange(8)[:, None] + 1), known.shape)
+    assert np.array_equal(shrunk[known], expected[known].astype(np.float32))
+    assert 0.7 < known.mean() < 0.9
+    nearest = scatter_depth(dense, (8, 12))
+    assert (nearest[known] < shrunk[known]).mean() > 0.9
+    assert (resize_depth(dense, (48, 72)) > 0).mean() == (dense > 0).mean()

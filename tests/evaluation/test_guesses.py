@@ -22,6 +22,16 @@ def test_no_constant_is_better_than_the_weighted_median(truth):
     assert best == pytest.approx(min(cost(candidate) for candidate in truth), rel=1e-9)
 
 
+@given(arrays(np.float32, st.integers(1, 30), elements=st.floats(0.5, 80, width=32)))
+def test_the_median_is_the_same_in_blocks(truth):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("leadline.metrics.depth._BLOCK", 4)
+        in_blocks = least_abs_rel(truth)
+    # Where half of the weight is just reached rounding decides between two that are as good.
+    cost = [np.mean(np.abs(truth - found) / truth) for found in (in_blocks, least_abs_rel(truth))]
+    assert cost[0] == pytest.approx(cost[1], rel=1e-5)
+
+
 def test_guesses_are_fitted_over_all_images_and_their_own_rows():
     truths = [np.array([[10.0, 10.0], [2.0, 0.0]]), np.array([[10.0, 0.0], [2.0, 2.0]])]
     guesses = honest_guesses(iter(truths), NO_CROP)
