@@ -23,6 +23,7 @@ from leadline.offset import TARGET
 from leadline.synthesis.errors import PUBLISHED_EXPLAINER, Explainer
 from leadline.synthesis.predict import DepthAndPose
 from leadline.training.optimisers import ParameterRule, freeze_by_rule, parameter_groups
+from leadline.training.schedules import PolynomialDecay
 from leadline.training.step import NonFiniteLoss, Step, training_step
 from leadline.training.supply import supplied_by_data, supplied_by_predictor
 from leadline.training.warmup import NO_WARMUP, Warmup
@@ -81,7 +82,11 @@ class DepthTraining(pl.LightningModule):
         optimiser = self._optimiser(groups)
         if self._schedule is None:
             return optimiser
-        scheduled = {"scheduler": self._schedule(optimiser), "interval": self._interval}
+        schedule = self._schedule(optimiser)
+        if isinstance(schedule, PolynomialDecay) and schedule.total is None:
+            steps, epochs = self.trainer.estimated_stepping_batches, self.trainer.max_epochs
+            schedule.total = int(steps) if self._interval == "step" else epochs
+        scheduled = {"scheduler": schedule, "interval": self._interval}
         return {"optimizer": optimiser, "lr_scheduler": scheduled}
 
     def optimizer_step(

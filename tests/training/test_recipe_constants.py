@@ -1,5 +1,6 @@
 """The published constants of the published methods, written down a second time."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -121,6 +122,161 @@ def test_constants_of_featdepth(name: str) -> None:
         "resnet18",
         [192, 640],
     )
+
+
+SUPERVISED: dict[str, tuple[Any, ...]] = {
+    # height, width of pictures, of windows, batch and accumulation; optimiser, rate; schedule;
+    # epochs or steps; term and its settings; zoom, rotation
+    "unet_nyu": (
+        (240, 320, [224, 320], 32 * 4),
+        ("Adam", {"lr": 1e-4, "weight_decay": 1e-4}),
+        ("StepLR", {"step_size": 60_000, "gamma": 0.1}, "steps"),
+        180_000,
+        ("ScaleInvariantLog", {"invariance": 0.5, "slopes": True}),
+        (1.5, 5.0),
+    ),
+    "eigen_nyu_coarse": (
+        (228, 304, None, 32),
+        ("SGD", {"lr": 1e-3, "momentum": 0.9}),
+        None,
+        2_000_000 // 32,
+        ("ScaleInvariantLog", {"invariance": 0.5}),
+        (1.5, 5.0),
+    ),
+    "eigen_nyu": (
+        (228, 304, None, 32),
+        ("SGD", {"lr": 1e-3, "momentum": 0.9}),
+        None,
+        1_500_000 // 32,
+        ("ScaleInvariantLog", {"invariance": 0.5}),
+        (1.5, 5.0),
+    ),
+    "fcrn_nyu": (
+        (228, 304, None, 16),
+        ("SGD", {"lr": 1e-2, "momentum": 0.9}),
+        ("StepLR", {"step_size": 7, "gamma": 0.1}, "epochs"),
+        20,
+        ("DepthResidual", {"residual": "berhu"}),
+        (1.5, 5.0),
+    ),
+    "bts_nyu": (
+        (480, 640, [416, 544], 4),
+        ("AdamW", {"lr": 1e-4, "eps": 1e-3, "weight_decay": 0.0}),
+        ("PolynomialDecay", {"power": 0.9, "end": 0.1}, "steps"),
+        50,
+        ("SILog", {"invariance": 0.85, "nearest": 0.1}),
+        (1.0, 2.5),
+    ),
+    "bts_kitti": (
+        (352, 1216, [352, 704], 4),
+        ("AdamW", {"lr": 1e-4, "eps": 1e-3, "weight_decay": 0.0}),
+        ("PolynomialDecay", {"power": 0.9, "end": 0.1}, "steps"),
+        50,
+        ("SILog", {"invariance": 0.85, "nearest": 1.0}),
+        (1.0, 1.0),
+    ),
+    "dorn_nyu": (
+        (257, 353, None, 3),
+        ("SGD", {"lr": 1e-4, "momentum": 0.9, "weight_decay": 5e-4}),
+        ("PolynomialDecay", {"power": 0.9}, "steps"),
+        3_000_000,
+        ("OrdinalLikelihood", {}),
+        (1.0, 0.0),
+    ),
+    "dorn_kitti": (
+        (385, 1242, [385, 513], 3),
+        ("SGD", {"lr": 1e-4, "momentum": 0.9, "weight_decay": 5e-4}),
+        ("PolynomialDecay", {"power": 0.9}, "steps"),
+        300_000,
+        ("OrdinalLikelihood", {}),
+        (1.0, 0.0),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SUPERVISED)
+def test_constants_of_supervised_recipes(name: str) -> None:
+    shown, optimiser, schedule, length, term, varied = SUPERVISED[name]
+    content = recipe(name)
+    data, model, run = content["data"], content["model"], content["run"]
+    assert (data["frames"], data["train_depth"], data["unit"]) == ([0], True, 1.0)
+    samples = data["batch_size"] * run.get("accumulate", 1)
+    assert (data["height"], data["width"], data.get("window"), samples) == shown
+    assert (data.get("zoom", 1.0), data.get("rotation", 0.0)) == varied
+    name_of, settings = optimiser
+    assert model["optimiser"]["class_path"] == f"torch.optim.{name_of}"
+    assert {k: float(v) for k, v in model["optimiser"]["init_args"].items()} == settings
+    if schedule is None:
+        assert "schedule" not in model
+    else:
+        assert model["schedule"]["class_path"].endswith(f".{schedule[0]}")
+        assert model["schedule"]["init_args"] == schedule[1]
+        assert model.get("schedule_counts", "epochs") == schedule[2]
+    assert run.get("steps", run["epochs"]) == length
+    (only,) = model["objective"].values()
+    assert only["term"]["class_path"].endswith(f".{term[0]}")
+    assert only["term"].get("init_args", {}) == term[1]
+
+
+def test_parameter_groups_of_supervised_recipes() -> None:
+    groups = {name: recipe(name)["model"].get("groups", []) for name in SUPERVISED}
+    assert [(g["match"], g["lr_factor"]) for g in groups["unet_nyu"]] == [
+        (r"depth\.decoder\..*bias", 2.0)
+    ]
+    assert [g["weight_decay"] for g in groups["bts_nyu"]] == [0.01]
+    assert groups["bts_kitti"] == groups["bts_nyu"]
+    factors = [g.get("lr_factor", 1.0) for g in groups["dorn_nyu"]]
+    assert factors == [0.0, 1.0, 20.0, 10.0]
+    assert groups["dorn_kitti"] == groups["dorn_nyu"]
+    assert all(g["frozen_batch_norm"] for g in groups["dorn_nyu"][:2])
+    # Of the first stage convolutions learn at 0.001, full layers at 0.1.
+    (coarse,) = recipe("eigen_nyu_coarse")["model"]["groups"]
+    assert coarse["lr_factor"] == pytest.approx(100)
+
+
+ROOM_OR_STREET = {
+    "unet": {"height", "width", "window", "initial_depth"},
+    "eigen": {"height", "width", "size", "initial_depth"},
+    "eigen_coarse": {"height", "width", "size", "initial_depth"},
+    "fcrn": {"height", "width", "initial_depth"},
+    "bts": {"height", "width", "window", "rotation", "brightness", "maximum_depth", "nearest"},
+    "dorn": {
+        *("height", "width", "window", "minimum_depth", "maximum_depth", "bins"),
+        *("dilations", "cells", "steps"),
+    },
+}
+"""By what the recipes of a method for rooms and for streets differ."""
+
+
+@pytest.mark.parametrize("method", ROOM_OR_STREET)
+def test_a_method_is_the_same_in_rooms_and_streets_but_for_what_is_listed(method: str) -> None:
+    name, _, stage = method.partition("_")
+    rooms, streets = (
+        dict(_leaves(recipe("_".join(filter(None, (name, place, stage))))))
+        for place in ("nyu", "kitti")
+    )
+    both = rooms.keys() | streets.keys()
+    differing = {key[-1] for key in both if rooms.get(key) != streets.get(key)}
+    assert differing == ROOM_OR_STREET[method]
+
+
+def _leaves(content: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if isinstance(content, dict):
+        for key, value in content.items():
+            yield from _leaves(value, (*path, key))
+    else:
+        yield path, content
+
+
+def test_video_of_rooms_differs_from_monodepth2_by_what_it_says() -> None:
+    rooms, streets = (
+        dict(_leaves(recipe(name))) for name in ("monodepth2_m_indoor", "monodepth2_m")
+    )
+    both = rooms.keys() | streets.keys()
+    assert {key[-1] for key in both if rooms.get(key) != streets.get(key)} == {
+        *("neighbours", "turns", "least_parallax", "most_parallax", "reach"),
+        *("height", "width", "maximum_depth", "automask", "step_size", "epochs"),
+    }
 
 
 def test_constants_of_dfr() -> None:
