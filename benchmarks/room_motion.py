@@ -24,14 +24,14 @@ from small_world import machine
 from stereo_drive import data_argument
 
 from leadline.colour import montage
-from leadline.data.hand_held import HandHeld, hand_held_source
+from leadline.data.hand_held import HandHeld, as_hand_held
 from leadline.data.image_files import write_picture
 from leadline.data.image_tensors import load_image
 from leadline.data.looking import looking_as_target
 from leadline.data.sources.base import FrameId, Source
 from leadline.data.sources.kitti import KittiRaw
 from leadline.data.sources.rgbd import RgbdSequences
-from leadline.data.view_change import described, view_change
+from leadline.data.view_change import points_of, view_change
 from leadline.geometry.camera import resize_intrinsics
 from leadline.offset import TARGET, Offset
 from leadline.photometry.error import photometric_error, whole_windows
@@ -86,7 +86,7 @@ def between(source: Source, frame: FrameId, other: FrameId) -> Neighbours | None
     greys = (
         cv2.cvtColor(image.permute(1, 2, 0).numpy(), cv2.COLOR_RGB2GRAY) for image in (here, there)
     )
-    found = view_change(*(described(np.asarray(grey)) for grey in greys), (k, other_k))
+    found = view_change(*(points_of(np.asarray(grey)) for grey in greys), (k, other_k))
     if found is None:
         return None
     by_pose = source.turn(frame, other)
@@ -258,7 +258,8 @@ def main() -> None:
         left = [frame for frame in kitti.sequences[sequence] if frame.camera == 0]
         name = f"KITTI {sequence.rpartition('/')[2].removeprefix('2011_09_26_drive_')}"
         scenes.append(Scene(name.removesuffix("_sync"), kitti, left))
-    held = hand_held_source(kitchen, kitchen.frames, HandHeld())
+    settings = HandHeld("pictures", least_parallax=4.0, most_parallax=24.0, reach=8)
+    held = as_hand_held(kitchen, kitchen.frames, (Offset(-1), Offset(1)), settings)
     TABLE.write_text(table(scenes, held.remarks()[-1]))
     print(TABLE.read_text())
     if options.picture is not None:

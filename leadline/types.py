@@ -71,6 +71,8 @@ class Sample:
     hint: Float[Tensor, "1 h w"] | None = None
     hint_confidence: Float[Tensor, "1 h w"] | None = None
     depth: Float[Tensor, "1 _ _"] | None = None
+    depth_is_dense: bool = False
+    """Whether it was measured as a map of surfaces, not as single points: how it is resized."""
     loss_mask: Bool[Tensor, "1 h w"] | None = None
     in_picture: Mapping[Offset, Bool[Tensor, "1 h w"]] = field(default_factory=dict)
     """Where each frame shows what its camera saw; empty: everywhere."""

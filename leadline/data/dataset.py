@@ -18,9 +18,10 @@ from leadline.data.hint_maps import load_confidence, load_hint
 from leadline.data.image_tensors import load_image
 from leadline.data.looking import looking_as_target
 from leadline.data.randomness import Purpose, counted_generator
+from leadline.data.rotation import black_beyond_pictures
 from leadline.data.sampler import Draw
 from leadline.data.sources.base import FrameId, Source
-from leadline.data.sparse import resize_depth
+from leadline.data.sparse import is_dense, resize_depth
 from leadline.geometry.camera import resize_intrinsics
 from leadline.offset import TARGET, Offset
 from leadline.types import Sample
@@ -113,7 +114,7 @@ class DepthDataset(Dataset[Sample]):
         present = {offset: frame for offset, frame in found.items() if frame is not None}
         if TARGET not in present:
             raise FileNotFoundError(f"{target}: expected an image of the source, found none")
-        hint = self._hint(target)
+        hint, (depth, dense) = self._hint(target), self._depth(target)
         moved = {offset: frame for offset, frame in present.items() if _is_in_time_only(offset)}
         sample = Sample(
             id=str(target),
@@ -124,13 +125,20 @@ class DepthDataset(Dataset[Sample]):
             seconds={offset: self.source.seconds(target, f) for offset, f in moved.items()},
             hint=hint,
             hint_confidence=self._hint_confidence(target, hint),
-            depth=self._depth(target),
+            depth=depth,
+            depth_is_dense=dense,
             pixel_aspect=self._pixel_aspect(target),
         )
         if not self.extras.looking_as_target:
             return sample
         turns = {offset: self.source.turn(target, frame) for offset, frame in moved.items()}
         return looking_as_target(sample, {o: turn for o, turn in turns.items() if turn is not None})
+
+    def shown(self, target: FrameId) -> Sample:
+        """The same as a network is shown it that is not trained on it: what comes from beyond a
+        picture is black, as in training.
+        """
+        return black_beyond_pictures(self.read(target))
 
     def _image(self, frame: FrameId) -> UInt8[Tensor, "3 h w"]:
         cached = self.cache.image(frame) if self.cache is not None else None
@@ -187,12 +195,14 @@ class DepthDataset(Dataset[Sample]):
         # Whatever a file says, of a missing hint nothing is certain.
         return None if stored is None else (stored * (hint > 0)) / CERTAIN
 
-    def _depth(self, target: FrameId) -> Float[Tensor, "1 h w"] | None:
+    def _depth(self, target: FrameId) -> tuple[Float[Tensor, "1 h w"] | None, bool]:
+        """True depth, and whether it is dense."""
         depth = self.source.true_depth(target) if self.extras.depth else None
         if depth is None:
-            return None
+            return None, False
+        dense = is_dense(depth)
         kept = depth[: upper_rows(len(depth), self.crop_bottom)]
-        return torch.from_numpy(resize_depth(kept, self.reading_size))[None]
+        return torch.from_numpy(resize_depth(kept, self.reading_size, dense))[None], dense
 
     def _pixel_aspect(self, target: FrameId) -> float:
         # Nobody else asks, and for a cached image it would open the file.

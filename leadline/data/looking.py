@@ -19,8 +19,8 @@ def looking_as_target(sample: Sample, turns: Mapping[Offset, Float64[np.ndarray,
     seen by the target's camera: what then moves between the pictures is parallax alone.
 
     Pixels come from p' = K_source R K_target^-1 p, by bicubic interpolation, those from beyond the
-    picture with the colour of its border; `in_picture` says which. A known pose loses its rotation:
-    X' = R^T (R X + t) = X + R^T t.
+    picture with the colour of its border; `in_picture` says which. A known pose R' X + t becomes
+    R^T R' X + R^T t: if it turns as it is told to here, it turns no more.
 
     Raises:
         ValueError: the sample has no intrinsics.
@@ -76,6 +76,7 @@ def _within(
     height, width = image.shape[-2:]
     rows, columns = np.mgrid[:height, :width]
     u, v, ahead = np.tensordot(there, np.stack([columns, rows, np.ones_like(rows)]), 1)
+    # Behind the camera, where `ahead` is negative, both of a pair cannot hold.
     inside = (u >= -0.5 * ahead) & (u < (width - 0.5) * ahead)
-    inside &= (v >= -0.5 * ahead) & (v < (height - 0.5) * ahead) & (ahead > 0)
+    inside &= (v >= -0.5 * ahead) & (v < (height - 0.5) * ahead)
     return torch.from_numpy(inside)[None]

@@ -17,7 +17,7 @@ from leadline.data.collate import collate
 from leadline.data.crop_bottom import check_crop_bottom
 from leadline.data.dataset import DepthDataset, Extras
 from leadline.data.gamma_jitter import PUBLISHED_RANGES, GammaJitter
-from leadline.data.hand_held import HandHeld, check_hand_held, hand_held_source
+from leadline.data.hand_held import AS_THEY_COME, HandHeld, as_hand_held, sharing_pictures
 from leadline.data.hint_maps import check_hints, hints_description
 from leadline.data.rig import (
     RigSummary,
@@ -29,7 +29,7 @@ from leadline.data.rig import (
 from leadline.data.sampler import CountedLoader, CountedSampler
 from leadline.data.selection import Needs, Selection, select
 from leadline.data.sources.base import FrameId, Source
-from leadline.data.splits import apart, hold_out, split_frames
+from leadline.data.splits import split_apart
 from leadline.data.standstill import STATIC, Static, check_static, standing_frames
 from leadline.data.ways import Ways, ways_to_neighbours
 from leadline.data.zoom import checked_window
@@ -55,7 +55,7 @@ class DepthData(LightningDataModule):
         neighbours: whether a target needs every frame of `frames`, or one source suffices.
         static: what becomes of training frames at which the camera stood still, known by the way
             travelled or else seen in the images; validation keeps them all the same.
-        hand_held: neighbours in time are chosen by parallax, and turned back; see `HandHeld`.
+        hand_held: whether neighbours in time are chosen by parallax, and turned back.
         hints: folder of hint files; every target must have one.
         hint_confidence: batches hold how far each hint is to be trusted; every hint must have a
             file that says it.
@@ -99,7 +99,7 @@ class DepthData(LightningDataModule):
         val_share: float = 0.1,
         neighbours: Neighbours = "required",
         static: Static = "keep",
-        hand_held: HandHeld | None = None,
+        hand_held: HandHeld = AS_THEY_COME,
         hints: Path | None = None,
         hint_confidence: bool = False,
         train_depth: bool = False,
@@ -137,7 +137,7 @@ class DepthData(LightningDataModule):
             hints=hints,
             hint_confidence=hint_confidence,
         )
-        self._extras = Extras(hints, hint_confidence, looking_as_target=hand_held is not None)
+        self._extras = Extras(hints, hint_confidence, looking_as_target=hand_held.chooses)
         self.static = static
         self.hand_held = hand_held
         self.val_depth = val_depth
@@ -176,7 +176,7 @@ class DepthData(LightningDataModule):
                 self.crop_bottom,
             )
             print(f"cache: {filled.written} files resized, {filled.kept} were there already")
-            if self.static == "skip" or self.hand_held is not None:
+            if self.static == "skip" or self.hand_held.chooses:
                 # Measured once; all processes then read what the cache has of it.
                 self._choose()
 
@@ -296,30 +296,24 @@ class DepthData(LightningDataModule):
 
     def _choose(self) -> tuple[Selection, Selection]:
         """What can be trained and validated on."""
-        (train, val), workers = self._split(), max(self.workers, 1)
-        if self.hand_held is not None:
-            frames = [*train, *val]
-            self._seen = hand_held_source(self.source, frames, self.hand_held, self.cache, workers)
-        chosen = select(self._seen, train, self.needs)
-        if self.static == "skip":
-            still = standing_frames(self._seen, chosen.frames, self.offsets, self.cache, workers)
-            chosen = chosen.without(still, STATIC)
-        return chosen, select(self._seen, val, self.needs)
-
-    def _split(self) -> tuple[Sequence[FrameId], Sequence[FrameId]]:
-        source, given = self.source, self.train_split
-        train = source.frames if given is None else split_frames(source, given)
-        if self.val_split is None:
-            train, val = hold_out(train, self.val_share)
-        else:
-            val = split_frames(source, self.val_split)
+        reach = max(abs(offset.time) for offset in self.offsets) * self.source.frame_step
+        train, val, dropped = split_apart(
+            self.source, self.train_split, self.val_split, self.val_share, reach
+        )
+        frames, workers = [*train, *val], max(self.workers, 1)
+        self._seen = seen = as_hand_held(
+            self.source, frames, self.offsets, self.hand_held, self.cache, workers
+        )
+        shared: set[FrameId] = set()
         # Two lists that were both given are a published split and stay as they are.
-        if self.train_split is None or self.val_split is None:
-            reach = max(abs(offset.time) for offset in self.offsets) * self.source.frame_step
-            reach *= self.hand_held.reach if self.hand_held else 1
-            train, dropped = apart(train, val, reach)
-            self._between = len(dropped)
-        return train, val
+        if self.hand_held.chooses and None in (self.train_split, self.val_split):
+            shared = set(sharing_pictures(seen, train, val, self.offsets))
+        self._between = len(dropped) + len(shared)
+        chosen = select(seen, [frame for frame in train if frame not in shared], self.needs)
+        if self.static == "skip":
+            still = standing_frames(seen, chosen.frames, self.offsets, self.cache, workers)
+            chosen = chosen.without(still, STATIC)
+        return chosen, select(seen, val, self.needs)
 
     def _dataset(
         self,
@@ -376,7 +370,7 @@ class DepthData(LightningDataModule):
         if self.unit <= 0:
             raise ValueError(f"unit: expected metres per network unit, got {self.unit}")
         check_static(self.static, self.offsets)
-        check_hand_held(self.hand_held, self.offsets)
+        self.hand_held.check(self.offsets)
         check_hints(self.needs.hints, self.needs.hint_confidence)
 
 

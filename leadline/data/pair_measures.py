@@ -20,17 +20,21 @@ from rich.progress import track
 from leadline.data.image_tensors import load_image
 from leadline.data.sources.base import FrameId, Source
 from leadline.files import atomic_path, file_state
+from leadline.offset import Offset
 
 WIDTH = 320
 """Pixels to which images are shrunk before they are compared."""
-PAIRS_PER_JOB = 100
-KEPT = 32
-"""What was seen in so many pictures is kept while their neighbours are compared with them."""
+BLOCK = 100
+"""Items that one thread works on at a time."""
 
 Pair = tuple[FrameId, FrameId]
 """Two frames of one camera in the order of time."""
 Grey = UInt8[np.ndarray, "h w"]
 Json = Any
+Ask = Callable[[Pair], Json]
+"""What is found in a pair; None: nothing."""
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 Seen = TypeVar("Seen")
 
 
@@ -50,6 +54,23 @@ class PairMeasure(Generic[Seen]):
     """What is found, of pictures of one size; None: nothing."""
     holds_of: Callable[[Pair], Json] = lambda _: None
     """What it depends on beside the pictures."""
+    kept: int = 4
+    """What was seen in so many pictures is kept while they are compared with others."""
+
+
+def small_size(native: tuple[int, int]) -> tuple[int, int]:
+    """(h, w) of a picture of `native` (h, w) as it is compared: never larger."""
+    height, width = native
+    shrink = min(WIDTH / width, 1)
+    return max(round(height * shrink), 1), round(width * shrink)
+
+
+def pair_at(source: Source, frame: FrameId, offset: Offset) -> Pair | None:
+    """A frame and its neighbour, in the order of time, or None where there is no neighbour."""
+    other = source.neighbour(frame, offset)
+    if other is None:
+        return None
+    return (other, frame) if offset.time < 0 else (frame, other)
 
 
 def measured_pairs(
@@ -59,72 +80,88 @@ def measured_pairs(
     cache: Path | None,
     workers: int,
 ) -> dict[Pair, Json]:
-    """What is found in each of `pairs` in which something is, by the record in the folder `cache`
-    or measured now, by `workers` threads.
+    """What is found in each of `pairs` in which something is; see `work_on_pairs`."""
+
+    def work(some: Sequence[Pair], ask: Ask) -> list[tuple[Pair, Json]]:
+        return [(pair, ask(pair)) for pair in some]
+
+    def camera(pair: Pair) -> tuple[str, int]:
+        return pair[0].sequence, pair[0].camera
+
+    found = work_on_pairs(source, pairs, camera, work, measure, cache, workers)
+    return {pair: value for some in found for pair, value in some if value is not None}
+
+
+def work_on_pairs(
+    source: Source,
+    items: Sequence[Item],
+    camera: Callable[[Item], tuple[str, int]],
+    work: Callable[[Sequence[Item], Ask], Result],
+    measure: PairMeasure[Seen],
+    cache: Path | None,
+    workers: int,
+) -> Iterator[Result]:
+    """The result of `work` on each block of `items` of one `camera`, in the order given; it asks
+    for pairs.
+
+    A pair is measured where the record in the folder `cache` does not know it as it now is; what
+    is new is noted there at the end, also of work that was cut off. `workers` threads share the
+    blocks.
     """
-    if not pairs:
-        return {}
+    if not items:
+        return
     entries = _read_record(cache, measure)
-    bases = {
-        pair: [[list(file_state(source.image_path(f))) for f in pair], measure.holds_of(pair)]
-        for pair in pairs
-    }
-    missing = [pair for pair in pairs if entries.get(_name(pair), {}).get("basis") != bases[pair]]
-    for pair, found in _measured(source, missing, measure, workers):
-        entries[_name(pair)] = {"basis": bases[pair], "found": found}
-    if cache is not None and missing:
-        _write_record(cache, measure, entries)
-    everything = {pair: entries[_name(pair)]["found"] for pair in pairs}
-    return {pair: found for pair, found in everything.items() if found is not None}
+    new: dict[str, dict[str, Json]] = {}
 
-
-def _measured(
-    source: Source, pairs: Sequence[Pair], measure: PairMeasure[Seen], workers: int
-) -> Iterator[tuple[Pair, Json]]:
-    def job(some: Sequence[Pair]) -> list[tuple[Pair, Json]]:
-        @lru_cache(maxsize=KEPT)
+    def job(some: Sequence[Item]) -> Result:
+        @lru_cache(maxsize=measure.kept)
         def seen(frame: FrameId) -> tuple[tuple[int, ...], Seen] | None:
             grey = _grey(source, frame)
             return None if grey is None else (grey.shape, measure.look(grey))
 
-        def found(pair: Pair) -> Json:
+        def ask(pair: Pair) -> Json:
+            states = [list(file_state(source.image_path(frame))) for frame in pair]
+            basis = [states, measure.holds_of(pair)]
+            entry = entries.get(_name(pair), {})
+            if entry.get("basis") == basis:
+                return entry["found"]
             first, second = seen(pair[0]), seen(pair[1])
-            if first is None or second is None or first[0] != second[0]:
-                return None
-            return measure.compare(pair, first[1], second[1])
+            found = None
+            if first is not None and second is not None and first[0] == second[0]:
+                found = measure.compare(pair, first[1], second[1])
+            new[_name(pair)] = {"basis": basis, "found": found}
+            return found
 
-        return [(pair, found(pair)) for pair in some]
+        return work(some, ask)
 
-    jobs = [
-        tuple(group)[start : start + PAIRS_PER_JOB]
-        for group in _by_camera(pairs)
-        for start in range(0, len(group), PAIRS_PER_JOB)
+    blocks = [
+        tuple(group)[start : start + BLOCK]
+        for group in _by_camera(items, camera)
+        for start in range(0, len(group), BLOCK)
     ]
     # Threads are enough: decoding and comparing leave Python to the others while they work.
     with ThreadPoolExecutor(workers) as pool:
         try:
-            done = pool.map(job, jobs)
+            done = pool.map(job, blocks)
             watched = sys.stdout.isatty()
-            for results in track(done, measure.title, len(jobs), disable=not watched):
-                yield from results
+            yield from track(done, measure.title, len(blocks), disable=not watched)
         finally:
             pool.shutdown(cancel_futures=True)
+            if cache is not None and new:
+                _write_record(cache, measure, entries | new)
 
 
-def _by_camera(pairs: Sequence[Pair]) -> list[list[Pair]]:
-    def camera(pair: Pair) -> tuple[str, int]:
-        return pair[0].sequence, pair[0].camera
-
-    return [list(group) for _, group in groupby(sorted(pairs, key=camera), key=camera)]
+def _by_camera(
+    items: Sequence[Item], camera: Callable[[Item], tuple[str, int]]
+) -> list[list[Item]]:
+    return [list(group) for _, group in groupby(sorted(items, key=camera), key=camera)]
 
 
 def _grey(source: Source, frame: FrameId) -> Grey | None:
     """The picture at `WIDTH`, or None where it is damaged, which is told when it is trained on."""
     try:
-        height, width = native = source.size(frame)
-        shrink = min(WIDTH / width, 1)
-        size = (max(round(height * shrink), 1), round(width * shrink))
-        colours = load_image(source.image_path(frame), size, native)
+        native = source.size(frame)
+        colours = load_image(source.image_path(frame), small_size(native), native)
     except (ValueError, OSError):
         return None
     return np.asarray(cv2.cvtColor(colours.permute(1, 2, 0).numpy(), cv2.COLOR_RGB2GRAY))

@@ -13,7 +13,6 @@ import torch
 from jaxtyping import Bool, Float64, Int64, Shaped, UInt8
 from torch import Tensor
 
-from leadline.data.sparse import is_dense
 from leadline.data.velodyne import nearest_per_pixel
 from leadline.geometry.camera import roll_homography
 from leadline.geometry.pose import roll_pose
@@ -59,7 +58,7 @@ def rolled(sample: Sample, angle: float) -> Sample:
         hint_confidence=(
             None if sample.hint_confidence is None else target.of(sample.hint_confidence)
         ),
-        depth=_rolled_depth(sample.depth, target, roll_homography(cameras[TARGET], angle).numpy()),
+        depth=_rolled_depth(sample, target, roll_homography(cameras[TARGET], angle).numpy()),
         loss_mask=None if sample.loss_mask is None else target.of(sample.loss_mask),
         in_picture={
             offset: origin.of(sample.in_picture[offset])
@@ -143,7 +142,7 @@ def _turned(
 
 
 def _rolled_depth(
-    depth: Shaped[Tensor, "1 h w"] | None, origins: _Origins, there: Float64[np.ndarray, "3 3"]
+    sample: Sample, origins: _Origins, there: Float64[np.ndarray, "3 3"]
 ) -> Shaped[Tensor, "1 h w"] | None:
     """Each measurement on the pixel that it falls on, the nearest winning where several meet.
 
@@ -151,11 +150,11 @@ def _rolled_depth(
     of a sparse map twice and others never; a dense map keeps its surfaces instead, and gets no
     holes.
     """
-    if depth is None:
+    if sample.depth is None:
         return None
-    measured = depth[0].numpy()
-    if is_dense(measured):
-        return origins.of(depth)
+    if sample.depth_is_dense:
+        return origins.of(sample.depth)
+    measured = sample.depth[0].numpy()
     v, u = np.nonzero(measured > 0)
     pixels = np.stack([_nearest(there[i, 0] * u + there[i, 1] * v + there[i, 2]) for i in range(2)])
     return torch.from_numpy(nearest_per_pixel(pixels.T, measured[v, u], measured.shape))[None]

@@ -137,10 +137,14 @@ class _Checks:
         """A reason that many frames share and a detail of this one, or None."""
         if frame not in self._source:
             return "no such image", ""
+        present = self._present(frame)
+        # What is wrong with a frame itself comes first: it may be why it has no neighbour.
         return (
-            self._missing_source(frame)
-            or self._bad_image(frame)
-            or self._bad_camera(frame)
+            self._bad_image([frame])
+            or self._bad_camera([frame])
+            or self._missing_source(present)
+            or self._bad_image(present.values())
+            or self._bad_camera(present.values())
             or self._missing_extra(frame)
         )
 
@@ -149,17 +153,16 @@ class _Checks:
         found = {offset: self._source.neighbour(frame, offset) for offset in offsets}
         return {offset: other for offset, other in found.items() if other is not None}
 
-    def _missing_source(self, frame: FrameId) -> tuple[str, str] | None:
-        present = self._present(frame)
+    def _missing_source(self, present: Mapping[Offset, FrameId]) -> tuple[str, str] | None:
         missing = [offset for offset in self._needs.offsets if offset not in present]
         if missing and self._needs.every_offset:
-            return f"no frame at {missing[0]}", ""
+            return f"{self._source.no_neighbour} at {missing[0]}", ""
         if missing and len(present) == 1:
-            return "no source at all", ""
+            return self._source.no_source, ""
         return None
 
-    def _bad_image(self, frame: FrameId) -> tuple[str, str] | None:
-        for other in self._present(frame).values():
+    def _bad_image(self, frames: Iterable[FrameId]) -> tuple[str, str] | None:
+        for other in frames:
             if other not in self._damage:
                 self._damage[other] = _complaint(self._source.size, other)
             damage = self._damage[other]
@@ -167,8 +170,8 @@ class _Checks:
                 return "unreadable image", damage
         return None
 
-    def _bad_camera(self, frame: FrameId) -> tuple[str, str] | None:
-        for other in self._present(frame).values():
+    def _bad_camera(self, frames: Iterable[FrameId]) -> tuple[str, str] | None:
+        for other in frames:
             camera = self._source.camera(other)
             if camera is None:
                 if self._needs.camera:

@@ -6,22 +6,25 @@ from jaxtyping import Float32, Int64, Shaped
 from leadline.data.velodyne import nearest_per_pixel
 
 DENSE = 0.5
-"""Share of the pixels that have a depth: sweeps have a tenth of it, filled maps nearly all."""
+"""Share of the pixels that have a depth: a projected sweep has 0.04, a filled map nearly all."""
 
 
 def is_dense(depth: Float32[np.ndarray, "_ _"]) -> bool:
-    """Whether a map is one of surfaces, rather than of single measurements."""
+    """Whether a map, as it was measured, is one of surfaces, rather than of single measurements.
+
+    To be asked at the native size: smaller, a sweep may fill half of the pixels, too.
+    """
     return bool(np.count_nonzero(depth) > DENSE * depth.size)
 
 
 def resize_depth(
-    depth: Float32[np.ndarray, "_ _"], size: tuple[int, int]
+    depth: Float32[np.ndarray, "_ _"], size: tuple[int, int], dense: bool
 ) -> Float32[np.ndarray, "h w"]:
     """Measured depth at `size` (h, w), 0 = none: sparse depth scattered, so that no measurement is
-    lost; of dense depth the pixel under each centre, because the nearest of several pixels of one
+    lost; of `dense` depth the pixel under each centre, because the nearest of several pixels of one
     surface is nearer than the surface, and edges would grow.
     """
-    return resize_nearest(depth, size) if is_dense(depth) else scatter_depth(depth, size)
+    return resize_nearest(depth, size) if dense else scatter_depth(depth, size)
 
 
 def scatter_depth(

@@ -1,6 +1,6 @@
 """Which frames: a split -> frame ids, and a part held out for validation."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -46,6 +46,33 @@ def read_split(path: Path) -> tuple[FrameId, ...]:
     if not frames:
         raise ValueError(f"{path}: expected lines 'date/drive frame l|r', found none; fill it")
     return tuple(frames)
+
+
+def split_apart(
+    source: Source,
+    train_split: Path | None,
+    val_split: Path | None,
+    val_share: float,
+    reach: int,
+) -> tuple[Sequence[FrameId], Sequence[FrameId], Sequence[FrameId]]:
+    """Frames to train and to validate on, by files of splits or names of the source's own lists;
+    and those left out because they are too near to validation, see `apart`.
+
+    Without `train_split` these are all frames, without `val_split` the share `val_share` of them.
+    Two lists that were both given are a published split and stay as they are.
+
+    Raises:
+        ValueError: a split cannot be read, or the share is none.
+    """
+    train = source.frames if train_split is None else split_frames(source, train_split)
+    if val_split is not None:
+        val = split_frames(source, val_split)
+        if train_split is not None:
+            return train, val, ()
+    else:
+        train, val = hold_out(train, val_share)
+    train, dropped = apart(train, val, reach)
+    return train, val, dropped
 
 
 def hold_out(

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from leadline.data.odometry import least_way, usual_way
-from leadline.data.pair_measures import WIDTH, Pair, PairMeasure, measured_pairs
+from leadline.data.pair_measures import WIDTH, Pair, PairMeasure, measured_pairs, pair_at
 from leadline.data.sources.base import FrameId, Source
 from leadline.offset import TARGET, Offset
 
@@ -118,10 +118,8 @@ def _exposed_like(
 
 
 def _pairs(source: Source, frame: FrameId, offsets: Sequence[Offset]) -> Iterator[Pair]:
-    for offset in offsets:
-        other = source.neighbour(frame, offset) if _is_in_time(offset) else None
-        if other is not None:
-            yield (other, frame) if offset.time < 0 else (frame, other)
+    pairs = (pair_at(source, frame, offset) for offset in offsets if _is_in_time(offset))
+    yield from (pair for pair in pairs if pair is not None)
 
 
 def _is_in_time(offset: Offset) -> bool:

@@ -11,8 +11,6 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
-WIDTH = 320
-"""Pixels to which pictures are shrunk before they are compared."""
 MOST_POINTS = 600
 LARGEST_RATIO = 0.8
 """Of the distances to the most similar point of the other picture and to the next [sift]."""
@@ -41,7 +39,7 @@ class ViewChange:
     """Pixels of the first picture by which the middle one of all matches moves beside the turn."""
 
 
-def described(picture: UInt8[np.ndarray, "h w"]) -> Points:
+def points_of(picture: UInt8[np.ndarray, "h w"]) -> Points:
     """Of a grey picture."""
     found, descriptors = cv2.SIFT.create(MOST_POINTS).detectAndCompute(picture, None)
     if descriptors is None:
@@ -59,9 +57,9 @@ def view_change(
     """What the matches between two pictures say, or None where too few agree on one motion.
 
     That is the essential matrix on which most of them agree. It leaves two turns, half a turn about
-    the way travelled apart, and the one that explains more without parallax is taken: no two
-    neighbours of a video look opposite ways. With `turn`, which a data set may know, the pictures
-    are asked for the parallax only.
+    the way travelled apart, of which the smaller is taken: one of them is over a quarter of a turn,
+    and no two neighbours of a video look so far apart. With `turn`, which a data set may know, the
+    pictures are asked for the parallax only.
     """
     a, b = _matched(first, second)
     if len(a) < FEWEST_MATCHES:
@@ -69,14 +67,14 @@ def view_change(
     camera, other = intrinsics
     # The second picture's pixels as the first camera would have them: one camera for both.
     b = _moved(b, camera @ np.linalg.inv(other))
-    cv2.setRNGSeed(0)
     essential, agree = cv2.findEssentialMat(a, b, camera, cv2.USAC_MAGSAC, CONFIDENCE, TOLERANCE)
     if essential is None or essential.shape != (3, 3) or agree.sum() < FEWEST_MATCHES:
         return None
     kept = agree[:, 0] > 0
-    turns = [turn] if turn is not None else cv2.decomposeEssentialMat(essential)[:2]
-    changes = (ViewChange(each, _parallax(a[kept], b[kept], camera, each)) for each in turns)
-    return min(changes, key=lambda change: change.parallax)
+    if turn is None:
+        # The trace of a rotation falls with its angle.
+        turn = np.asarray(max(cv2.decomposeEssentialMat(essential)[:2], key=np.trace))
+    return ViewChange(turn, _parallax(a[kept], b[kept], camera, turn))
 
 
 def _matched(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -111,7 +112,9 @@ def show_window(
         pixel_aspect=sample.pixel_aspect * (size[1] * window.height) / (window.width * size[0]),
         hint=_shown(sample.hint, window, size, resize_nearest),
         hint_confidence=_shown(sample.hint_confidence, window, size, resize_nearest),
-        depth=_shown(sample.depth, window, size, resize_depth),
+        depth=_shown(
+            sample.depth, window, size, partial(resize_depth, dense=sample.depth_is_dense)
+        ),
         loss_mask=_shown(sample.loss_mask, window, size, resize_nearest),
         in_picture={
             offset: torch.from_numpy(resize_nearest(window.cut(mask)[0].numpy(), size))[None]

@@ -16,7 +16,7 @@ from leadline.data.augment import flipped
 from leadline.data.collate import collate
 from leadline.data.dataset import DepthDataset, Extras
 from leadline.data.depth_resize import Resize
-from leadline.data.hand_held import hand_held_source
+from leadline.data.hand_held import as_hand_held
 from leadline.data.prediction_record import Output, PredictionSettings
 from leadline.data.sources.base import FrameId, Source
 from leadline.inference.frames_record import FramesSummary, LossTable
@@ -25,6 +25,7 @@ from leadline.inference.predictor import DepthPredictor, to_native
 from leadline.inference.trained_recipe import TrainedRecipe, load_trained_recipe
 from leadline.offset import TARGET
 from leadline.types import Batch, Sample
+from leadline.workers import available_cores
 
 FrameAndDepth = tuple[FrameId, Float32[np.ndarray, "_ _"]]
 
@@ -71,16 +72,15 @@ class FrameReader:
             raise FileNotFoundError(
                 f"{hints}: expected a folder of hints, found none; `leadline hints` makes them"
             )
-        hand_held = recipe.hand_held
-        if hand_held is not None:
-            source = hand_held_source(source, frames, hand_held)
+        workers = available_cores()
+        source = as_hand_held(source, frames, recipe.offsets, recipe.hand_held, workers=workers)
         self.recipe, self.source, self.frames = recipe, source, tuple(frames)
         self.model, self._resize = model, resize
         wants_confidence = "confidence" in recipe.objective.needed()
         self.extras = Extras(
             hints,
             hint_confidence=hints is not None and wants_confidence,
-            looking_as_target=hand_held is not None,
+            looking_as_target=recipe.hand_held.chooses,
         )
         self._data = DepthDataset(
             source,
@@ -108,7 +108,7 @@ class FrameReader:
         there is one; None, and a reason in `failed`, where it cannot be read or has no intrinsics.
         """
         try:
-            sample = self._data.read(frame)
+            sample = self._data.shown(frame)
         except (OSError, ValueError) as error:
             failed[frame] = str(error)
             return None

@@ -142,7 +142,7 @@ def described(
     """
     neighbours = " ".join(str(offset) for offset in reader.recipe.offsets if offset != TARGET)
     manner = f"with {neighbours}" if settings is None else f"refined by {settings}"
-    if reader.recipe.hand_held is not None:
+    if reader.recipe.hand_held.chooses:
         manner += f", {reader.recipe.hand_held}"
     parts = [manner, *sorted(source_settings)]
     if reader.extras.hints is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from jsonargparse import ArgumentError, ArgumentParser
 from torch import nn
 
-from leadline.data.hand_held import HandHeld
+from leadline.data.hand_held import AS_THEY_COME, HandHeld
 from leadline.inference.model_folder import CONFIG, ModelConfig, load_predictor
 from leadline.losses.term import Objective, Weighted
 from leadline.offset import TARGET, Offset
@@ -27,8 +27,8 @@ class TrainedRecipe:
     objective: Objective
     offsets: tuple[Offset, ...]
     """The frames that a sample had, the target first."""
-    hand_held: HandHeld | None
-    """How neighbours in time were chosen and shown, if not as they come."""
+    hand_held: HandHeld
+    """How neighbours in time were chosen and shown."""
     groups: tuple[ParameterRule, ...]
     """Of parameters that learn at another rate, or not at all."""
     config: ModelConfig
@@ -48,7 +48,7 @@ def load_trained_recipe(folder: Path) -> TrainedRecipe:
             "none: it was written by an older version; train it again to refine it"
         )
     parser = ArgumentParser(exit_on_error=False)
-    parser.add_argument("--hand_held", type=HandHeld | None, default=None)
+    parser.add_argument("--hand_held", type=HandHeld, default=AS_THEY_COME)
     parser.add_argument("--explainer", type=Explainer)
     parser.add_argument("--objective", type=Mapping[str, Weighted])
     parser.add_argument("--groups", type=Sequence[ParameterRule], default=())
@@ -63,7 +63,11 @@ def load_trained_recipe(folder: Path) -> TrainedRecipe:
             "with code that is not installed here"
         ) from None
     built = parser.instantiate(parsed)
-    sources = (Offset.parse(frame) for frame in config.training["frames"])
+    sources = [Offset.parse(frame) for frame in config.training["frames"]]
+    try:
+        built.hand_held.check(sources)
+    except ValueError as error:
+        raise ValueError(f"{folder / CONFIG}: {error}") from None
     return TrainedRecipe(
         predictor,
         built.explainer,

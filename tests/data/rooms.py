@@ -65,13 +65,18 @@ def motion(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.linalg.inv(second) @ first
 
 
-def write_room(folder: Path, poses: Sequence[np.ndarray], suffix: str = "png") -> Path:
+def write_room(
+    folder: Path,
+    poses: Sequence[np.ndarray],
+    camera: np.ndarray = CAMERA,
+    size: tuple[int, int] = SIZE,
+) -> Path:
     """A sequence as 7-Scenes has them."""
-    write_intrinsics(folder, FOCAL, *CAMERA[:2, 2])
+    write_intrinsics(folder, camera[0, 0], *camera[:2, 2])
     for number, pose in enumerate(poses):
-        picture, depth = view(pose)
+        picture, depth = view(pose, camera, size)
         stem = folder / f"frame-{number:06d}"
-        cv2.imwrite(f"{stem}.color.{suffix}", picture)
+        cv2.imwrite(f"{stem}.color.png", picture)
         write_depth_png(Path(f"{stem}.depth.png"), np.rint(1000 * depth))
         np.savetxt(f"{stem}.pose.txt", pose)
     return folder

@@ -8,33 +8,41 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from data.rgbd_trees import write_intrinsics
 from data.rooms import CAMERA, SIZE, motion, pose_at, view, walk, write_room
-from data.tiny_trees import SEQUENCE, cut_short, write_drive, write_kitti
+from data.tiny_trees import cut_short, write_drive
 from scipy.spatial.transform import Rotation
 
 from leadline.data.hand_held import (
-    RECORD,
+    AS_THEY_COME,
+    RECORDS,
     TOO_LITTLE,
     TOO_MUCH,
     UNSEEN,
     UNTURNED,
+    Chosen,
     HandHeld,
-    Neighbours,
+    HandHeldSource,
+    as_hand_held,
     choose_neighbours,
-    hand_held_source,
 )
 from leadline.data.module import DepthData
-from leadline.data.sources.base import FrameId
+from leadline.data.sources.base import FrameId, Source
 from leadline.data.sources.kitti import KittiRaw
 from leadline.data.sources.rgbd import RgbdSequences
+from leadline.data.synthetic.generate import generate
+from leadline.data.synthetic.settings import WorldSettings
 from leadline.geometry.camera import resize_intrinsics
-from leadline.offset import TARGET, Offset
+from leadline.offset import STEREO, TARGET, Offset
 
 BEFORE, AFTER = Offset(-1), Offset(1)
+BOTH = (BEFORE, AFTER)
 COUNT = 10
 WALK = walk(COUNT)
-ENOUGH = HandHeld(least_parallax=16.0, most_parallax=60.0, reach=4)
+ENOUGH = HandHeld("pictures", least_parallax=16.0, most_parallax=60.0, reach=4)
 """Of `WALK`, which has some 6 from frame to frame."""
+ANY = HandHeld("pictures")
+USUAL = HandHeld("pictures", least_parallax=4.0, most_parallax=24.0, reach=2)
 SMALL: dict[str, Any] = {"height": 96, "width": 128, "workers": 0, "frames": [0, -1, 1]}
 
 
@@ -43,15 +51,20 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_room(tmp_path_factory.mktemp("hand") / "room", WALK)
 
 
-def steps_of(neighbours: Neighbours) -> dict[tuple[int, int], int]:
+def steps_of(chosen: Chosen) -> dict[tuple[int, int], int]:
     return {
         (frame.index, way): other.index - frame.index
-        for (frame, way), other in neighbours.chosen.items()
+        for (frame, way), other in chosen.neighbours.items()
     }
 
 
 def degrees(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.degrees(Rotation.from_matrix(first.T @ second).magnitude()))
+
+
+def true_turn(first: FrameId, second: FrameId) -> np.ndarray:
+    turn: np.ndarray = motion(WALK[first.index], WALK[second.index])[:3, :3]
+    return turn
 
 
 def test_the_nearest_neighbour_with_parallax_enough_is_chosen(room: Path) -> None:
@@ -63,13 +76,32 @@ def test_the_nearest_neighbour_with_parallax_enough_is_chosen(room: Path) -> Non
     ahead = {index for index, way in chosen if way > 0}
     assert ahead == set(range(max(ahead) + 1))
     for (first, second), turn in found.turns.items():
-        true = motion(WALK[first.index], WALK[second.index])[:3, :3]
         assert first < second
-        assert degrees(turn, true) < 1.0
-    anything = HandHeld(least_parallax=0.0, most_parallax=60.0, reach=4)
-    every = steps_of(choose_neighbours(source, source.frames, anything))
+        assert degrees(turn, true_turn(first, second)) < 1.0
+    assert sum(found.steps.values()) == len(chosen)
+    every = steps_of(choose_neighbours(source, source.frames, ANY))
     assert set(every.values()) == {-1, 1}
     assert len(every) == 2 * (COUNT - 1)
+    only_after = steps_of(choose_neighbours(source, source.frames, ANY, ways=[1]))
+    assert only_after == {key: step for key, step in every.items() if step > 0}
+
+
+def test_pictures_are_measured_small_and_in_pixels_of_one_width(tmp_path: Path) -> None:
+    """The same walk seen four times as large: the same neighbours, turns, and parallax."""
+    large, small = tmp_path / "large", tmp_path / "small"
+    write_room(small, WALK[:4])
+    size = (4 * SIZE[0], 4 * SIZE[1])
+    camera = resize_intrinsics(torch.from_numpy(CAMERA), SIZE, size).numpy()
+    write_room(large, WALK[:4], camera=camera, size=size)
+    found = []
+    for folder in (large, small):
+        source, cache = RgbdSequences(folder), folder / "cache"
+        chosen = choose_neighbours(source, source.frames, ANY, cache=cache)
+        for (first, second), turn in chosen.turns.items():
+            assert degrees(turn, true_turn(first, second)) < 0.7
+        pairs = json.loads((cache / RECORDS["pictures"]).read_text())["pairs"]
+        found.append([entry["found"][0] for entry in pairs.values()])
+    np.testing.assert_allclose(found[0], found[1], rtol=0.3)
 
 
 def test_why_others_have_none_is_counted(tmp_path: Path) -> None:
@@ -77,29 +109,57 @@ def test_why_others_have_none_is_counted(tmp_path: Path) -> None:
     spot = [pose_at([0, 0, 0], [0, 2 * i, i]) for i in range(3)]
     away = [pose_at([0.6, 0, 0]), pose_at([0.6, 0, 0], [0, 180, 0])]
     source = RgbdSequences(write_room(tmp_path, [*spot, *away]))
-    found = choose_neighbours(source, source.frames, HandHeld(reach=2))
-    assert not found.chosen
+    found = choose_neighbours(source, source.frames, USUAL)
+    assert not found.neighbours
     # After 0, before 1 and 2; after 1 and 2, before 3; after 3, before 4.
     assert found.without == {TOO_LITTLE: 3, TOO_MUCH: 3, UNSEEN: 2}
-    assert "of 5 frames 0 have a neighbour before and 0 one after; others: 3 " in str(found)
+    assert "of 5 frames 0 have a neighbour before, 0 after; others: 3 " in str(found)
+
+
+def test_a_gap_is_stepped_over(tmp_path: Path) -> None:
+    room = write_room(tmp_path, WALK[:5])
+    for path in room.glob("frame-000002.*"):
+        path.unlink()
+    source = RgbdSequences(room)
+    found = choose_neighbours(source, source.frames, HandHeld("pictures", reach=2))
+    assert steps_of(found) == {
+        (0, 1): 1,
+        (1, -1): -1,
+        (1, 1): 2,
+        (3, -1): -2,
+        (3, 1): 1,
+        (4, -1): -1,
+    }
+    assert found.steps == {1: 4, 2: 2}
+    assert "frames away: 1 (4), 2 (2)" in str(found)
+
+
+def test_frames_are_counted_as_a_thinned_video_counts_them(room: Path) -> None:
+    source = RgbdSequences(room, every=2)
+    found = choose_neighbours(source, source.frames, ANY)
+    assert set(steps_of(found).values()) == {-2, 2}
+    assert set(found.steps) == {1}
 
 
 def test_poses_tell_the_turn_where_they_are_asked(room: Path, tmp_path: Path) -> None:
     source = RgbdSequences(room)
     settings = HandHeld("poses", least_parallax=16.0, most_parallax=60.0, reach=4)
     found = choose_neighbours(source, source.frames, settings)
-    assert found.chosen
+    assert found.neighbours
     for (first, second), turn in found.turns.items():
-        true = motion(WALK[first.index], WALK[second.index])[:3, :3]
-        np.testing.assert_allclose(turn, true, atol=1e-6)
+        np.testing.assert_allclose(turn, true_turn(first, second), atol=1e-6)
         assert source.target_to_source(first, second) is None
-    bare = write_room(tmp_path / "bare", WALK[:3])
-    for pose in bare.glob("*.pose.txt"):
+    some = write_room(tmp_path / "some", WALK[:4])
+    (some / "frame-000003.pose.txt").unlink()
+    partly = RgbdSequences(some)
+    found = choose_neighbours(partly, partly.frames, HandHeld("poses"))
+    assert found.without == {UNTURNED: 2}
+    assert len(found.neighbours) == 4
+    for pose in some.glob("*.pose.txt"):
         pose.unlink()
-    unknown = RgbdSequences(bare)
-    found = choose_neighbours(unknown, unknown.frames, settings)
-    assert not found.chosen
-    assert found.without[UNTURNED] == 4
+    without = RgbdSequences(some)
+    with pytest.raises(ValueError, match=r"'poses' expects recorded poses, .*some has none"):
+        choose_neighbours(without, without.frames, settings)
 
 
 def test_turns_are_kept_where_nothing_is_to_be_undone(room: Path) -> None:
@@ -110,43 +170,92 @@ def test_turns_are_kept_where_nothing_is_to_be_undone(room: Path) -> None:
     assert not found.turns
 
 
+def test_what_comes_as_it_comes_is_not_measured(room: Path) -> None:
+    source = RgbdSequences(room)
+    assert as_hand_held(source, source.frames, BOTH, AS_THEY_COME) is source
+    assert isinstance(as_hand_held(source, source.frames, BOTH, ANY), HandHeldSource)
+
+
 def test_what_was_measured_is_kept_until_it_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, cache = write_room(tmp_path / "room", WALK[:5]), tmp_path / "cache"
     source = RgbdSequences(folder)
-    expected = choose_neighbours(source, source.frames, ENOUGH, cache, workers=2)
+    expected = choose_neighbours(source, source.frames, ENOUGH, cache=cache, workers=2)
     module = importlib.import_module("leadline.data.hand_held")
     measured: list[object] = []
-    real = module.view_change
+    looked: list[object] = []
+    real, real_look = module.view_change, module.points_of
 
     def watched(*arguments: object) -> object:
         measured.append(arguments)
         return real(*arguments)
 
+    def look(picture: object) -> object:
+        looked.append(picture)
+        return real_look(picture)
+
     monkeypatch.setattr(module, "view_change", watched)
-    again = choose_neighbours(source, source.frames, ENOUGH, cache)
+    monkeypatch.setattr(module, "points_of", look)
+    again = choose_neighbours(source, source.frames, ENOUGH, cache=cache)
     assert steps_of(again) == steps_of(expected)
     assert all(np.array_equal(turn, again.turns[pair]) for pair, turn in expected.turns.items())
-    assert measured == []
-    known = len(json.loads((cache / RECORD).read_text())["pairs"])
-    intrinsics = folder / "camera-intrinsics.txt"
-    intrinsics.write_text(intrinsics.read_text().replace("1.4", "1.5"))
-    changed = RgbdSequences(folder)
-    choose_neighbours(changed, changed.frames, ENOUGH, cache)
-    assert len(measured) >= known > 0
+    assert measured == looked == []
+    known = len(json.loads((cache / RECORDS["pictures"]).read_text())["pairs"])
     poses = HandHeld("poses", least_parallax=16.0, most_parallax=60.0, reach=4)
-    measured.clear()
-    choose_neighbours(changed, changed.frames, poses, cache)
+    choose_neighbours(source, source.frames, poses, cache=cache)
     assert measured
+    # Every picture is looked at once, however many others it is compared with.
+    assert len(looked) == 5
+    measured.clear()
+    choose_neighbours(source, source.frames, ENOUGH, cache=cache)
+    assert measured == []
+    write_intrinsics(folder, 1.05 * CAMERA[0, 0], *CAMERA[:2, 2])
+    changed = RgbdSequences(folder)
+    choose_neighbours(changed, changed.frames, ENOUGH, cache=cache)
+    assert len(measured) >= known > 0
 
 
-def test_a_damaged_picture_is_nobodys_neighbour(tmp_path: Path) -> None:
+def test_the_other_camera_is_what_a_turn_holds_of(
+    room: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, cache = RgbdSequences(room), tmp_path / "cache"
+    frames = source.frames[:2]
+    first = choose_neighbours(source, frames[:1], ANY, ways=[1], cache=cache)
+    real = RgbdSequences.camera
+    other = resize_intrinsics(torch.from_numpy(CAMERA), SIZE, (SIZE[0], SIZE[1] - 20)).numpy()
+
+    def camera(self: RgbdSequences, frame: FrameId) -> Any:
+        found = real(self, frame)
+        if frame != frames[1] or found is None:
+            return found
+        return type(found)(other, found.size, found.rig_to_camera)
+
+    monkeypatch.setattr(RgbdSequences, "camera", camera)
+    second = choose_neighbours(source, frames[:1], ANY, ways=[1], cache=cache)
+    assert not np.array_equal(*(chosen.turns[frames[0], frames[1]] for chosen in (first, second)))
+
+    def none(self: RgbdSequences, frame: FrameId) -> Any:
+        return None if frame == frames[1] else real(self, frame)
+
+    monkeypatch.setattr(RgbdSequences, "camera", none)
+    third = choose_neighbours(source, frames[:1], ANY, ways=[1], cache=cache)
+    assert third.without == {UNSEEN: 1}
+
+
+def test_a_damaged_picture_is_nobodys_neighbour_and_is_named(tmp_path: Path) -> None:
     source = RgbdSequences(write_room(tmp_path, WALK[:4]))
-    cut_short(source.image_path(source.frames[1]))
-    found = choose_neighbours(source, source.frames, HandHeld(least_parallax=0.0, reach=2))
-    assert all(1 not in (frame.index, other.index) for (frame, _), other in found.chosen.items())
+    path = cut_short(source.image_path(source.frames[1]))
+    found = choose_neighbours(source, source.frames, ANY)
+    assert all(
+        1 not in (frame.index, other.index) for (frame, _), other in found.neighbours.items()
+    )
     assert found.without[UNSEEN] == 4
+    data = DepthData(source, hand_held=ANY, neighbours="optional", val_share=0.0, **SMALL)
+    data.setup()
+    reasons = data.train_selection.reasons()
+    assert reasons == {"unreadable image": 1, "no neighbour as hand_held wants it": 1}
+    assert str(path) in data.report()
 
 
 def test_frames_that_do_not_exist_or_have_no_camera_are_told_of_elsewhere(
@@ -154,17 +263,31 @@ def test_frames_that_do_not_exist_or_have_no_camera_are_told_of_elsewhere(
 ) -> None:
     source = RgbdSequences(room)
     frames = [*source.frames[:3], source.frames[0], FrameId("nowhere", 3)]
-    assert choose_neighbours(source, frames, HandHeld(least_parallax=0.0)).asked == 3
+    assert choose_neighbours(source, frames, ANY).asked == 3
     write_drive(tmp_path, 3)
     without = KittiRaw(tmp_path)
-    assert choose_neighbours(without, without.frames, HandHeld()).asked == 0
+    assert choose_neighbours(without, without.frames, ANY).asked == 0
+    data = DepthData(without, hand_held=ANY, val_share=0.0, **SMALL)
+    with pytest.raises(ValueError, match=r"got none \(6 no calibration\)"):
+        data.setup()
 
 
-def test_training_sees_the_chosen_neighbours_turned_back(room: Path, tmp_path: Path) -> None:
+def virtual_view(first: int, second: int, size: tuple[int, int]) -> torch.Tensor:
+    """What the camera of the second frame would see if it looked as that of the first."""
+    pose = WALK[first].copy()
+    pose[:3, 3] = WALK[second][:3, 3]
+    camera = resize_intrinsics(torch.from_numpy(CAMERA), SIZE, size).numpy()
+    return torch.from_numpy(view(pose, camera, size)[0]).float()
+
+
+@pytest.mark.parametrize("turns", ["pictures", "poses"])
+def test_training_sees_the_chosen_neighbours_turned_back(
+    room: Path, tmp_path: Path, turns: str
+) -> None:
     data = DepthData(
         RgbdSequences(room),
         neighbours="optional",
-        hand_held=ENOUGH,
+        hand_held=HandHeld(turns, 16.0, 60.0, 4),  # type: ignore[arg-type]
         val_share=0.0,
         cache=tmp_path,
         flip="none",
@@ -173,38 +296,54 @@ def test_training_sees_the_chosen_neighbours_turned_back(room: Path, tmp_path: P
         **SMALL,
     )
     data.prepare_data()
-    assert (tmp_path / RECORD).is_file()
+    assert (tmp_path / RECORDS[turns]).is_file()
     data.setup()
     assert "hand-held: of 10 frames " in data.report()
     assert "room (RgbdSequences)" in data.description()
     dataset = data.train_dataloader().dataset
-    sample = dataset[0]
-    assert sample.id.endswith(" 0 l")
-    assert set(sample.images) == {TARGET, AFTER}
-    source = hand_held_source(RgbdSequences(room), data.source.frames, ENOUGH)
-    other = source.neighbour(source.frames[0], AFTER)
-    assert other is not None
-    virtual = WALK[0].copy()
-    virtual[:3, 3] = WALK[other.index][:3, 3]
-    camera = resize_intrinsics(torch.from_numpy(CAMERA), SIZE, data.size).numpy()
-    expected = torch.from_numpy(view(virtual, camera, data.size)[0]).float()
-    seen = sample.in_picture[AFTER][0]
-    error = (sample.images[AFTER].float().mean(0) - expected).abs()[seen].mean()
-    assert error < 0.35 * (sample.images[TARGET].float().mean(0) - expected).abs()[seen].mean()
+    sides = set()
+    for item, frame in enumerate(data.train_selection.frames):
+        sample = dataset[item]
+        for offset in set(sample.images) - {TARGET}:
+            other = dataset.source.neighbour(frame, offset)
+            expected = virtual_view(frame.index, other.index, data.size)
+            seen = sample.in_picture[offset][0]
+            error = (sample.images[offset].float().mean(0) - expected).abs()[seen].mean()
+            assert error < 8
+            assert (sample.images[offset].float().mean(0) - expected).abs().mean() > error
+            assert (sample.images[offset][:, ~seen] == 0).all()
+            sides.add(offset)
+        shown = dataset.shown(frame)
+        assert all(torch.equal(shown.images[o], sample.images[o]) for o in sample.images)
+    assert sides == set(BOTH)
 
 
 def test_validation_has_the_same_neighbours_and_shares_no_picture(room: Path) -> None:
+    """What is too near is what looks at the same picture, not what might have."""
     data = DepthData(
         RgbdSequences(room),
         neighbours="optional",
-        hand_held=HandHeld(least_parallax=0.0, most_parallax=60.0, reach=2),
+        hand_held=HandHeld("pictures", reach=64),
         val_share=0.1,
         **SMALL,
     )
     data.setup()
     assert {frame.index for frame in data.val_selection.frames} == {9}
-    # Two steps of its own and two of the other's.
-    assert max(frame.index for frame in data.train_selection.frames) == 9 - 4 - 1
+    assert max(frame.index for frame in data.train_selection.frames) == 9 - 2 - 1
+    far = DepthData(
+        RgbdSequences(room), neighbours="optional", hand_held=ENOUGH, val_share=0.1, **SMALL
+    )
+    far.setup()
+
+    def pictures(frames: tuple[FrameId, ...]) -> set[FrameId | None]:
+        source = far.val_dataloader().dataset.source  # type: ignore[union-attr]
+        found = {source.neighbour(frame, offset) for frame in frames for offset in BOTH}
+        return {*frames, *found} - {None}
+
+    held = pictures(far.val_selection.frames)
+    assert len(held) > 1
+    assert not held & pictures(far.train_selection.frames)
+    assert far.train_selection.frames
 
 
 def test_no_frame_with_parallax_is_said(tmp_path: Path) -> None:
@@ -212,11 +351,11 @@ def test_no_frame_with_parallax_is_said(tmp_path: Path) -> None:
     data = DepthData(
         RgbdSequences(write_room(tmp_path, spot)),
         neighbours="optional",
-        hand_held=HandHeld(),
+        hand_held=USUAL,
         val_share=0.0,
         **SMALL,
     )
-    with pytest.raises(ValueError, match=r"got none \(4 no source at all\)"):
+    with pytest.raises(ValueError, match=r"got none \(4 no neighbour as hand_held wants it\)"):
         data.setup()
     assert "others: 6 too little parallax within reach" in data.report()
 
@@ -224,8 +363,8 @@ def test_no_frame_with_parallax_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"least_parallax": -1.0}, "expected 0 <= least_parallax <= most_parallax, got -1 and 24"),
-        ({"least_parallax": 30.0}, "got 30 and 24"),
+        ({"least_parallax": -1.0}, "expected 0 <= least_parallax <= most_parallax, got -1 and inf"),
+        ({"least_parallax": 30.0, "most_parallax": 24.0}, "got 30 and 24"),
         ({"reach": 0}, "hand_held.reach: expected from 1 to 64 frames, got 0"),
     ],
 )
@@ -237,24 +376,51 @@ def test_settings_out_of_range_are_refused(settings: dict[str, Any], said: str) 
 @pytest.mark.parametrize("frames", [[0], [0, "stereo"], [0, -2, 1]])
 def test_other_frames_are_refused(room: Path, frames: list[int | str]) -> None:
     with pytest.raises(ValueError, match="hand_held: expected -1, 1 or both as neighbours in time"):
-        DepthData(RgbdSequences(room), hand_held=HandHeld(), frames=frames, workers=0)
+        DepthData(RgbdSequences(room), hand_held=ANY, frames=frames, workers=0)
+    DepthData(RgbdSequences(room), frames=frames, workers=0)
+
+
+OWN = {"neighbour", "turn", "no_neighbour", "no_source", "remarks"}
+"""What a `HandHeldSource` answers by itself."""
+OF_FRAMES = {"frames", "sequences"}
+"""What it makes of the same frames."""
+OF_ONE = ("image_path", "hint_path", "size", "has_depth", "truth_kind", "true_depth", "truth_files")
+OF_TWO = ("target_to_source", "recorded_motion", "distance", "seconds")
 
 
 def test_the_rest_of_a_source_is_what_it_was(tmp_path: Path) -> None:
-    root = write_kitti(tmp_path)
-    plain = KittiRaw(root)
-    other = hand_held_source(plain, [], HandHeld())
-    for frame in plain.frames:
-        assert other.image_path(frame) == plain.image_path(frame)
-        assert other.size(frame) == plain.size(frame)
-        assert other.hint_path(frame) == plain.hint_path(frame)
-        assert other.truth_kind(frame) == plain.truth_kind(frame)
-        stereo = plain.neighbour(frame, Offset(0, 1))
-        assert other.neighbour(frame, Offset(0, 1)) == stereo
-        assert other.neighbour(frame, AFTER) is None
-        assert stereo is not None
-        np.testing.assert_array_equal(
-            other.target_to_source(frame, stereo), plain.target_to_source(frame, stereo)
-        )
-    assert other.baseline(SEQUENCE) == plain.baseline(SEQUENCE)
-    assert other.splits == plain.splits
+    settings = WorldSettings(drives=2, frames=3, size=(96, 64), seed=3, velodyne=False)
+    generate(tmp_path / "world", settings)
+    source = KittiRaw(tmp_path / "world", temporal_poses=True)
+    other = as_hand_held(source, [], BOTH, ANY)
+    answered = set()
+
+    def same(name: str, *asked: object) -> None:
+        answers = [getattr(each, name) for each in (source, other)]
+        if callable(answers[0]):
+            answers = [answer(*asked) for answer in answers]
+        np.testing.assert_equal(*answers)
+        if answers[0] is not None and answers[0] is not False:
+            answered.add(name)
+
+    first, second = source.frames[:2]
+    for name in OF_ONE:
+        same(name, first)
+    for name in OF_TWO:
+        same(name, first, source.neighbour(first, AFTER))
+    for name in ("root", "frame_step", "temporal_poses", "splits", *OF_FRAMES):
+        same(name)
+    same("baseline", first.sequence)
+    assert other.rig(first.sequence) is source.rig(first.sequence)
+    assert other.camera(second) is source.camera(second)
+    assert other.neighbour(first, STEREO) == source.neighbour(first, STEREO) is not None
+    assert other.neighbour(first, AFTER) is None
+    public = {name for name in dir(source) if not name.startswith("_") and hasattr(Source, name)}
+    assert public - OWN - answered <= {"rig", "camera", "root"}
+
+
+def test_it_counts_and_knows_as_its_source_does(room: Path) -> None:
+    source = RgbdSequences(room, every=2, temporal_poses=True)
+    other = as_hand_held(source, source.frames, BOTH, ANY)
+    assert (other.root, other.frame_step, other.temporal_poses) == (room, 2, True)
+    assert other.frames == source.frames

@@ -123,6 +123,13 @@ def test_a_roll_keeps_what_was_beyond_the_picture_beyond() -> None:
     assert there[:, SIZE[0] // 2].sum() >= 0.8 * hidden[:, SIZE[0] // 2].sum()
 
 
+def test_a_camera_that_looks_back_sees_nothing_of_it() -> None:
+    first = pose_at([0, 0, 0])
+    sample = room_sample(first, pose_at([0, 0, 0], [0, 180, 0]))
+    turned = looking_as_target(sample, {NEXT: np.diag([-1.0, 1.0, -1.0])})
+    assert not turned.in_picture[NEXT].any()
+
+
 def test_what_is_not_turned_stays_and_no_camera_is_refused() -> None:
     sample = room_sample(pose_at([0, 0, 0]), pose_at([0.1, 0, 0]))
     assert looking_as_target(sample, {}) is sample

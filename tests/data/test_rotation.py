@@ -164,7 +164,9 @@ def test_the_depth_of_a_tilted_plane_turns_with_it(seed: int, angle: float) -> N
 
     # Such planes stand before the camera in all of the picture.
     before, after = plane(normal), plane(turn(angle) @ normal)
-    made = black_beyond_pictures(rolled(replace(sample, depth=before.float()), angle))
+    made = black_beyond_pictures(
+        rolled(replace(sample, depth=before.float(), depth_is_dense=True), angle)
+    )
     turned, known = made.depth, made.depth > 0
     assert known.sum() > 0.4 * known.numel()
     # A surface gets no holes.

@@ -51,12 +51,13 @@ def test_one_size_is_left_alone() -> None:
 def test_of_sparse_depth_nothing_is_lost_and_dense_depth_gets_no_nearer() -> None:
     sparse = sparse_map((24, 36), 0)
     assert not is_dense(sparse)
-    assert np.array_equal(resize_depth(sparse, (12, 18)), scatter_depth(sparse, (12, 18)))
+    scattered = resize_depth(sparse, (12, 18), dense=False)
+    assert np.array_equal(scattered, scatter_depth(sparse, (12, 18)))
     # A floor, half a metre a row; one in five pixels unknown.
     rows, columns = np.mgrid[:24, :36]
     dense = np.where((rows + 2 * columns) % 5 > 0, 20 - 0.5 * rows, 0).astype(np.float32)
     assert is_dense(dense)
-    shrunk = resize_depth(dense, (8, 12))
+    shrunk = resize_depth(dense, (8, 12), dense=True)
     known = shrunk > 0
     # Each third row has its centre in the middle of one of the old ones.
     expected = np.broadcast_to(20 - 0.5 * (3 * np.arange(8)[:, None] + 1), known.shape)
@@ -64,4 +65,4 @@ def test_of_sparse_depth_nothing_is_lost_and_dense_depth_gets_no_nearer() -> Non
     assert 0.7 < known.mean() < 0.9
     nearest = scatter_depth(dense, (8, 12))
     assert (nearest[known] < shrunk[known]).mean() > 0.9
-    assert (resize_depth(dense, (48, 72)) > 0).mean() == (dense > 0).mean()
+    assert (resize_depth(dense, (48, 72), dense=True) > 0).mean() == (dense > 0).mean()

@@ -5,7 +5,7 @@ import pytest
 from data.rooms import CAMERA, SIZE, motion, pose_at, view
 from scipy.spatial.transform import Rotation
 
-from leadline.data.view_change import ViewChange, described, view_change
+from leadline.data.view_change import Points, ViewChange, points_of, view_change
 
 NOISE = 2.0
 
@@ -20,7 +20,7 @@ def change(
     for seed, (pose, camera) in enumerate(zip((first, second), cameras, strict=True)):
         noise = np.random.default_rng(seed).normal(scale=NOISE, size=SIZE)
         picture = view(pose, camera)[0] + noise
-        points.append(described(np.clip(picture, 0, 255).astype(np.uint8)))
+        points.append(points_of(np.clip(picture, 0, 255).astype(np.uint8)))
     return view_change(*points, cameras, turn)
 
 
@@ -92,6 +92,38 @@ def test_the_same_is_found_each_time() -> None:
 
 def test_pictures_with_nothing_in_common_tell_nothing() -> None:
     assert change(pose_at([0, 0, 0]), pose_at([0, 0, 0], [0, 180, 0])) is None
-    black = described(np.zeros(SIZE, np.uint8))
+    black = points_of(np.zeros(SIZE, np.uint8))
     assert len(black.pixels) == 0
     assert view_change(black, black, (CAMERA, CAMERA)) is None
+
+
+def test_of_two_turns_the_smaller_is_taken() -> None:
+    """Matches in a narrow strip beside the middle move little by half a turn about the way."""
+    random = np.random.default_rng(0)
+    depth = random.uniform(0.8, 2.0, 200)
+    pixels = np.stack([random.uniform(66, 78, 200), random.uniform(5, 115, 200)], axis=1)
+    rays = np.c_[pixels, np.ones(200)] @ np.linalg.inv(CAMERA).T
+    moved = (rays * depth[:, None] + [0.16, 0, 0]) @ CAMERA.T
+    descriptors = random.normal(size=(200, 128)).astype(np.float32)
+    found = view_change(
+        Points(pixels, descriptors),
+        Points(moved[:, :2] / moved[:, 2:], descriptors),
+        (CAMERA, CAMERA),
+    )
+    assert found is not None
+    assert degrees(found.turn, np.eye(3)) < 5
+
+
+def test_only_matches_that_agree_tell_the_parallax() -> None:
+    """A turn on the spot, seen by fewer than half of the matches."""
+    random = np.random.default_rng(1)
+    pixels = random.uniform((5, 5), (155, 115), (140, 2))
+    turn = pose_at([0, 0, 0], [1, 4, 2])[:3, :3].T @ pose_at([0, 0, 0])[:3, :3]
+    moved = np.c_[pixels, np.ones(140)] @ (CAMERA @ turn @ np.linalg.inv(CAMERA)).T
+    there = moved[:, :2] / moved[:, 2:]
+    there[60:] = random.uniform((5, 5), (155, 115), (80, 2))
+    descriptors = random.normal(size=(140, 128)).astype(np.float32)
+    found = view_change(Points(pixels, descriptors), Points(there, descriptors), (CAMERA, CAMERA))
+    assert found is not None
+    assert degrees(found.turn, turn) < 0.5
+    assert found.parallax < 1

@@ -116,9 +116,14 @@ def test_neighbours_are_chosen_and_turned_back_as_in_training(banet: Path, tmp_p
     """What a network compares its frame with must look as it did when it learnt to compare."""
     room = write_room(tmp_path / "room", walk(6))
     source = RgbdSequences(room)
-    settings: dict[str, Any] = {"least_parallax": 16.0, "most_parallax": 60.0, "reach": 4}
+    settings: dict[str, Any] = {
+        "turns": "pictures",
+        "least_parallax": 16.0,
+        "most_parallax": 60.0,
+        "reach": 4,
+    }
     found = {}
-    for name, hand_held in (("plain", None), ("held", settings)):
+    for name, hand_held in (("plain", {}), ("held", settings)):
         folder = linked_copy(banet, tmp_path / name)
         config = yaml.safe_load((folder / CONFIG).read_text())
         config["training"] |= {"frames": [0, 1], "hand_held": hand_held}

@@ -249,3 +249,22 @@ def test_gpu_takes_the_same_step(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     # Where two explanations are equally good rounding decides which of them learns.
     apart = (gradients[1] - gradients[0]).norm() / gradients[0].norm()
     assert apart < 0.05
+
+
+@pytest.mark.parametrize("name", ["monodepth2_m", "monodepth2_m_indoor"])
+@pytest.mark.parametrize("setting", ["turns=poses", "reach=16", "most_parallax=30"])
+def test_each_setting_of_neighbours_can_be_given(name: str, setting: str) -> None:
+    key, _, value = setting.partition("=")
+    before = read_recipe(name, {"data": {"source": SOURCE}}).data.hand_held
+    after = read_recipe(name, {"data": {"source": SOURCE}}, [f"--data.hand_held.{setting}"])
+    found = after.data.hand_held
+    assert str(found.pop(key)) in (value, f"{value}.0")
+    before.pop(key)
+    assert found == before
+
+
+def test_a_neighbour_setting_that_is_none_is_named() -> None:
+    with pytest.raises(ValueError, match=r"hand_held.turns.*'poses', 'keep'\]. Got value: gyro$"):
+        read_recipe(
+            "monodepth2_m_indoor", {"data": {"source": SOURCE}}, ["--data.hand_held.turns=gyro"]
+        )

@@ -71,6 +71,10 @@ class Source(ABC):
 
     root: Path
     """The folder that was named."""
+    no_neighbour = "no frame"
+    """What is said of a frame that has none at an offset,"""
+    no_source = "no source at all"
+    """and at any of them."""
     temporal_poses = False
     """Whether recorded motion between moments is known, and none is to be predicted; without it
     recorded poses only tell distances and turns."""
