@@ -238,7 +238,7 @@ def test_half_a_data_set_works_and_says_what_is_missing(tmp_path: Path) -> None:
     assert [frame.index for frame in source.sequences["000003/CAMERA_01"]] == [1, 2, 3]
     chosen = select(source, source.frames, Needs((Offset(-1), Offset(1)), distance=True))
     assert {frame.sequence for frame in chosen.frames} == {"000001/CAMERA_01", "000003/CAMERA_01"}
-    assert chosen.reasons()["no calibration"] == 2
+    assert chosen.reasons()["no calibration"] == 4
     assert chosen.reasons()["no speed"] == 2
 
 

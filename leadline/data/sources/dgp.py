@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from leadline.data.sources.base import FrameId, RigCamera, Source, WantedTruth
+from leadline.data.sources.base import FrameId, RigCamera, WantedTruth
 from leadline.data.sources.dgp_files import (
     Datum,
     Moment,
@@ -19,6 +19,7 @@ from leadline.data.sources.dgp_files import (
     read_scene_lists,
 )
 from leadline.data.sources.lacking import lacking
+from leadline.data.sources.posed import Pose, PosedSource
 from leadline.data.velodyne import camera_depth
 
 SCENE_FILES = "scene_*.json"
@@ -30,7 +31,7 @@ _MOST_TURN = 20.0
 """Degrees that a vehicle can turn between the exposures of one moment, with much to spare."""
 
 
-class DgpScenes(Source):
+class DgpScenes(PosedSource):
     """The scenes below `root`, each a folder with its `scene_*.json`; frames are its samples.
 
     Each of `cameras` makes a sequence of its own, as `000150/CAMERA_01`: there are no stereo pairs.
@@ -111,22 +112,8 @@ class DgpScenes(Source):
             self._pinholes[path, name, size] = self._read_camera(path, name, size)
         return self._pinholes[path, name, size]
 
-    def recorded_motion(
-        self, target: FrameId, source: FrameId
-    ) -> Float64[np.ndarray, "4 4"] | None:
-        poses = self._poses(target, source)
-        if poses is None:
-            return None
-        target_to_world, source_to_world = poses
-        motion: Float64[np.ndarray, "4 4"] = np.linalg.inv(source_to_world) @ target_to_world
-        return motion
-
-    def distance(self, target: FrameId, source: FrameId) -> float:
-        """Metres between the two places of the camera, NaN where a pose is unknown."""
-        poses = self._poses(target, source)
-        if poses is None:
-            return math.nan
-        return float(np.linalg.norm(poses[0][:3, 3] - poses[1][:3, 3]))
+    def camera_to_world(self, frame: FrameId) -> Pose | None:
+        return self._datum(frame).sensor_to_world
 
     def seconds(self, target: FrameId, source: FrameId) -> float:
         if target.sequence != source.sequence:
@@ -237,14 +224,6 @@ class DgpScenes(Source):
             return self.size(frame)
         except (OSError, ValueError):
             return None
-
-    def _poses(
-        self, first: FrameId, second: FrameId
-    ) -> tuple[Float64[np.ndarray, "4 4"], Float64[np.ndarray, "4 4"]] | None:
-        if first.sequence != second.sequence:
-            return None
-        one, other = (self._datum(frame).sensor_to_world for frame in (first, second))
-        return None if one is None or other is None else (one, other)
 
     def _calibration(self, path: Path) -> Mapping[str, SensorCalibration] | None:
         if path not in self._calibrations:

@@ -9,12 +9,13 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from leadline.data.depth_files import MOST_STEPS, load_depth
-from leadline.data.sources.base import FrameId, RigCamera, Source, WantedTruth
+from leadline.data.sources.base import FrameId, RigCamera, WantedTruth
 from leadline.data.sources.camera_file import CAMERA_FILE
 from leadline.data.sources.lacking import lacking
+from leadline.data.sources.posed import Pose, PosedSource
 from leadline.data.sources.rgbd_cameras import INTRINSICS_FILE, CameraFiles, RgbdCameras
 from leadline.data.sources.rgbd_layouts import FRAME_FILES, recordings
-from leadline.data.sources.rgbd_recording import Pose, Poses, usual_step
+from leadline.data.sources.rgbd_recording import Poses, usual_step
 from leadline.data.sources.rgbd_tum import TUM_LIST
 from leadline.data.velodyne import camera_depth
 from leadline.offset import Offset
@@ -25,7 +26,7 @@ _REGISTERED_WORDS = "depth images"
 _BROUGHT_WORDS = "depth images, brought to the colour camera"
 
 
-class RgbdSequences(Source):
+class RgbdSequences(PosedSource):
     """The sequences in `root` itself, in its sub-folders and in theirs, of one moving camera.
 
     Where file names have numbers, these are the frames': a split names what is seen on the disk,
@@ -102,22 +103,13 @@ class RgbdSequences(Source):
         cameras = self._cameras[sequence]
         return None if cameras is None else (cameras.colour,)
 
-    def recorded_motion(
-        self, target: FrameId, source: FrameId
-    ) -> Float64[np.ndarray, "4 4"] | None:
-        poses = self._pair(target, source)
-        if poses is None:
-            return None
-        target_to_world, source_to_world = poses
-        motion: Float64[np.ndarray, "4 4"] = np.linalg.inv(source_to_world) @ target_to_world
-        return motion
-
-    def distance(self, target: FrameId, source: FrameId) -> float:
-        """Metres between the two places of the colour camera, NaN where a pose is unknown."""
-        poses = self._pair(target, source)
-        if poses is None:
-            return math.nan
-        return float(np.linalg.norm(poses[0][:3, 3] - poses[1][:3, 3]))
+    def camera_to_world(self, frame: FrameId) -> Pose | None:
+        content, cameras = self._content[frame.sequence], self._cameras[frame.sequence]
+        pose = self._poses(frame.sequence).known.get(frame.index)
+        if pose is None or cameras is None or not content.poses_of_depth:
+            return pose
+        moved: Pose = pose @ cameras.depth.rig_to_camera
+        return moved
 
     def seconds(self, target: FrameId, source: FrameId) -> float:
         if target.sequence != source.sequence:
@@ -202,20 +194,6 @@ class RgbdSequences(Source):
         if sequence not in self._posed:
             self._posed[sequence] = self._content[sequence].read_poses()
         return self._posed[sequence]
-
-    def _pair(self, first: FrameId, second: FrameId) -> tuple[Pose, Pose] | None:
-        if first.sequence != second.sequence:
-            return None
-        one, other = (self._colour_to_world(frame) for frame in (first, second))
-        return None if one is None or other is None else (one, other)
-
-    def _colour_to_world(self, frame: FrameId) -> Pose | None:
-        content, cameras = self._content[frame.sequence], self._cameras[frame.sequence]
-        pose = self._poses(frame.sequence).known.get(frame.index)
-        if pose is None or cameras is None or not content.poses_of_depth:
-            return pose
-        moved: Pose = pose @ cameras.depth.rig_to_camera
-        return moved
 
     def _said(self, sequence: str) -> str | None:
         cameras = self._cameras[sequence]

@@ -6,9 +6,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float64
 
-Pose = Float64[np.ndarray, "4 4"]
+from leadline.data.sources.posed import Pose
+
 MOST_SKEW = 0.01
 """Largest entry of R^T R - 1 up to which a matrix is a rotation that was rounded or fused."""
 
