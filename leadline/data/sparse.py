@@ -20,11 +20,12 @@ def is_dense(depth: Float32[np.ndarray, "_ _"]) -> bool:
 def resize_depth(
     depth: Float32[np.ndarray, "_ _"], size: tuple[int, int], dense: bool
 ) -> Float32[np.ndarray, "h w"]:
-    """Measured depth at `size` (h, w), 0 = none: sparse depth scattered, so that no measurement is
-    lost; of `dense` depth the pixel under each centre, because the nearest of several pixels of one
-    surface is nearer than the surface, and edges would grow.
+    """Measured depth at `size` (h, w), 0 = none: scattered, so that no measurement is lost and none
+    counts twice. But of `dense` depth that shrinks the pixel under each centre: the nearest of
+    several pixels of one surface is nearer than the surface, and edges would grow.
     """
-    return resize_nearest(depth, size) if dense else scatter_depth(depth, size)
+    shrinks = all(new <= old for new, old in zip(size, depth.shape, strict=True))
+    return resize_nearest(depth, size) if dense and shrinks else scatter_depth(depth, size)
 
 
 def scatter_depth(
