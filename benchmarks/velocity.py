@@ -10,6 +10,7 @@ picture. Runs resume.
     python benchmarks/velocity.py --out runs/speed --jobs 2
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from small_video import (
     with_velocity,
 )
 from small_world import (
+    PROTOCOL,
     SEEDS,
     Row,
     Trial,
@@ -37,7 +39,14 @@ from small_world import (
     run_options,
 )
 
+from leadline.colour import DepthScale, colour_depth, montage
+from leadline.data.image_files import read_picture, write_picture
+from leadline.data.sources.detect import open_source
+from leadline.data.splits import read_split
 from leadline.evaluation.alignment import Alignment
+from leadline.evaluation.predictions import open_predictions
+from leadline.evaluation.protocol import named_protocol
+from leadline.evaluation.run import PREDICTIONS
 
 WORLD = replace(small_world.WORLD, drives=200, frames=10, one_rig=True)
 HELD_OUT = 11
@@ -46,6 +55,7 @@ EPOCHS, STEP_SIZE = 22, 18
 """378 steps each."""
 ERROR_MARK, SCALE_MARK = 0.1, 0.03
 RESULTS = Path(__file__).with_name("velocity.md")
+PICTURE = Path(__file__).resolve().parents[1] / "docs" / "images" / "velocity.png"
 FINDINGS = """
 How the settings were found: with those of `styles.py` (first depths at 2 m in a unit of one metre,
 auto-masking from the first step) depths of M and M+v ran to 100 m in the first hundred steps; see
@@ -84,6 +94,28 @@ def scales(trial: Trial, out: Path) -> Row:
     }
 
 
+def draw(trials: Sequence[Trial], out: Path) -> None:
+    """Held-out frames of three drives: the truth, M scaled by the image's median, M+v as it is."""
+    source, frames = open_source(out / "world"), read_split(out / "test.txt")
+    first = {trial.name: trial for trial in trials if trial.seed == SEEDS[0]}
+    cells, labels = [], []
+    for frame in frames[:: len(frames) // 3][:3]:
+        truth = source.true_depth(frame)
+        assert truth is not None
+        scale = DepthScale.spanning(truth)
+        cells += [read_picture(source.image_path(frame)), colour_depth(truth, scale)]
+        labels += ["picture", "truth"]
+        for name, alignment in (("M", "median"), ("M+v", "none")):
+            folder = out / first[name].folder / f"evaluation_{alignment}" / PREDICTIONS
+            depth = open_predictions(folder)[0].read(str(frame))
+            if alignment == "median":
+                scored = named_protocol(PROTOCOL).mask(truth)
+                depth = depth * (np.median(truth[scored]) / np.median(depth[scored]))
+            cells.append(colour_depth(depth, scale))
+            labels.append(f"{name}, {'by medians' if alignment == 'median' else 'as it is'}")
+    write_picture(PICTURE, montage(cells, labels, 4, 320))
+
+
 def table(rows: list[Row], no_picture: dict[str, dict[str, float]]) -> str:
     lines = [
         "# Does speed give metres?",
@@ -118,7 +150,8 @@ def table(rows: list[Row], no_picture: dict[str, dict[str, float]]) -> str:
         cells = [f"{no_picture[kind][name]:.3f}" for kind in ("none", "median")]
         lines.append(f"| {name} (no picture) | | {' | '.join(cells)} | | |")
     verdicts = [verdict(rows, seed, no_picture) for seed in SEEDS]
-    return "\n".join([*lines, "", *verdicts, "", FINDINGS.strip()]) + "\n"
+    picture = f"![Truth, M and M+v](../docs/images/{PICTURE.name})"
+    return "\n".join([*lines, "", *verdicts, "", picture, "", FINDINGS.strip()]) + "\n"
 
 
 def verdict(rows: list[Row], seed: int, no_picture: dict[str, dict[str, float]]) -> str:
@@ -151,6 +184,7 @@ def main() -> None:
     run_all(trials, options.out, options.jobs)
     rows = [scales(trial, options.out) for trial in trials]
     metric, scaled = guesses(options.out), guesses(options.out, Alignment("median"))
+    draw(trials, options.out)
     RESULTS.write_text(table(rows, {"none": metric, "median": scaled}))
     print(RESULTS.read_text())
 
