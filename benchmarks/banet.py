@@ -38,6 +38,7 @@ from layer_alone import (
     layer_of_colours,
     pose_error,
     random_features,
+    start_from_colours,
 )
 from posed_worlds import NEXT, TESTED, World, worlds
 from small_world import PROTOCOL, SEEDS, WORLD, Row, machine, resumed, run_options
@@ -194,14 +195,18 @@ def depth_guesses(world: World) -> dict[str, float]:
 
 
 def layer_rows(world: World, rows: Sequence[Row]) -> Iterator[str]:
+    start = start_from_colours(world)
     for features in rows[0]["layer"]:
         # Colours do not learn: every seed says the same.
         own = [row["layer"][features] for row in (rows[:1] if features == COLOURS else rows)]
         cells = []
         for index, form in ((0, "{:.2f}°"), (1, "{:.1%}")):
-            cells.append(form.format(np.mean([one["before"][index] for one in own])))
-            for name in ("after", "from colours"):
-                cells.append(" / ".join(form.format(one[name][index]) for one in own))
+            for name, before in (
+                ("after", np.mean([one["before"][index] for one in own])),
+                ("from colours", start[index]),
+            ):
+                ends = " / ".join(form.format(one[name][index]) for one in own)
+                cells.append(f"{form.format(before)} to {ends}")
         nearer = " / ".join(f"{one['nearer'][0]:.0%}, {one['nearer'][1]:.0%}" for one in own)
         way = " / ".join(f"{one['after'][2]:.0f} mm" for one in own)
         data = f"{world.name}, {own[0]['pairs'][0]} pairs"
@@ -244,8 +249,19 @@ def verdicts(world: World, rows: Sequence[Row]) -> Iterator[str]:
 
 
 FINDINGS = """
-Where colours, started at the truth, do not stay there, no layer that compares pictures can end
-nearer to it than they do: there the distance from where colours lead is the one to look at.
+The layer converges in the synthetic world: from 2 degrees to 0.06, from 10 % of the way to 4 or 5,
+in nearly all pairs; features of random weights find the turn and lose the way. In the kitchen the
+turn converges, to half a degree in every pair; the way does not: it ends farther from the recorded
+one than it began. Colours that start at the recorded pose do not stay there either, but go 0.4
+degrees and a quarter of the way off, that is by 14 mm: by so much recorded poses, recorded depth
+and pictures disagree, whichever of them is wrong, and no layer that compares pictures can be
+expected to end nearer. To where colours lead the trained layer comes nearer in way, too, from 25 %
+to 14; with features of random weights it does not.
+
+The network with the layer finds motion better than without it in all six trainings, by a factor of
+two in the synthetic world and of seven (turns) in the kitchen, where nothing else has learnt to
+turn: without the layer turns are little better than none, and ways no better. Depth, which all
+learn from truth, is a draw: better in two of three and in one of three.
 """
 
 
@@ -262,12 +278,13 @@ def table(all_worlds: Sequence[World], rows: Sequence[Row]) -> str:
         "",
         f"## The layer: from {TURNED:g} degrees and {MOVED:.0%} of the way off, at true depth",
         "",
-        "Medians over pairs, of each seed; nearer: the share of pairs whose rotation and whose "
-        "translation end nearer than they began.",
+        "Medians over pairs, before and after the steps of the layer, after for each seed; nearer: "
+        "the share of pairs whose rotation and whose translation end nearer to the truth than they "
+        "began.",
         "",
-        "| data | features | rotation, before | after | from colours | translation, before | after "
-        "| from colours | after | nearer |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| data | features | rotation, from the truth | from where colours lead "
+        "| translation, from the truth | from where colours lead | it ends off by | nearer |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     by_world = {world.name: [r for r in rows if r["world"] == world.name] for world in all_worlds}
     for world in all_worlds:

@@ -105,6 +105,18 @@ def perturbed(truth: Tensor, random: torch.Generator) -> Tensor:
 
 
 @torch.no_grad()
+def start_from_colours(world: World) -> list[float]:
+    """Medians of how far the starts of `converged` are from where colours lead, as `pose_error`."""
+    random, by_colours = torch.Generator().manual_seed(0), layer_of_colours()
+    errors = []
+    for batch in world.batches(world.tested):
+        truth = batch.known_poses[NEXT]
+        start = perturbed(truth, random)
+        errors.append(pose_error(start, led(by_colours, colours(batch), truth, batch)))
+    return np.median(errors, axis=0).tolist()
+
+
+@torch.no_grad()
 def converged(
     world: World, layer: BundleAdjustment, levels: Callable[[Batch], list[Level]]
 ) -> dict[str, list[float]]:
