@@ -72,7 +72,12 @@ def test_the_recipe_of_the_tutorial_is_built(added_loss: ModuleType, tmp_path: P
 
 def test_the_readme_names_recipes_that_exist_and_files_that_are_there() -> None:
     text = (REPOSITORY / "README.md").read_text()
-    names = set(re.findall(r"`((?:monodepth2|depth_hints)_[a-z0-9_]+)`", text))
+    names = set(
+        re.findall(
+            r"`((?:monodepth2|depth_hints|packnet|featdepth|dfr|unet|eigen|fcrn|bts|dorn)_[a-z0-9_]+)`",
+            text,
+        )
+    )
     assert names <= set(recipe_names())
     links = re.findall(r"\]\(([^)#]+)\)", text)
     missing = [link for link in links if "://" not in link and not (REPOSITORY / link).exists()]

@@ -253,6 +253,29 @@ def test_groups_learn_as_they_did_in_training(world: Path, tmp_path: Path) -> No
     assert all(name.startswith("depth.decoder") for name in moved)
 
 
+def test_features_that_were_learnt_beside_stay_what_they_are(world: Path, tmp_path: Path) -> None:
+    """A recipe that learns its features beside depth, by what is left of it at test time."""
+    backbone = str(write_tiny_backbone(tmp_path / "tiny"))
+    predictor = predictor_config(backbone)
+    predictor["init_args"]["extractor"] = {  # type: ignore[index]
+        "class_path": "leadline.networks.features.FeatureAutoencoder",
+        "init_args": {"backbone": "resnet18", "weights": "none"},
+    }
+    losses = "leadline.losses"
+    terms = {"features": "features.FeatureReprojection", "painted": "features.Reconstruction"}
+    objective_of = {name: {"term": {"class_path": f"{losses}.{t}"}} for name, t in terms.items()}
+    training = dict(PAIRS) | {"objective": objective_of}
+    model = write_model(tmp_path / "model", training=training, predictor=predictor)
+    refinement, source = refinement_of(model, world, FAST)
+    reader = refinement._reader
+    network = reader.recipe.predictor
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    refinement._refiner.on_sample(reader.batch([sample_of(reader, source.frames[0])]))
+    moved = {name for name, value in network.state_dict().items() if not value.equal(before[name])}
+    assert any(name.startswith("depth.") for name in moved)
+    assert not any(name.startswith("extractor.") for name in moved)
+
+
 def test_a_rate_that_breaks_the_network_is_survived(small: Path, world: Path) -> None:
     """Coordinates that are not numbers must not reach the sampler's derivative."""
     depths, refinement = depths_of(small, world, RefineSettings(3, learning_rate=1e30))

@@ -47,3 +47,13 @@ def test_unmeasured_pixels_have_no_gradient() -> None:
     assert (depth.grad[0, :, :, ::3] != 0).all()
     assert not depth.grad[0, :, :, 1::3].any()
     assert not depth.grad[1].any()
+
+
+def test_pixels_of_a_coarse_scale_are_repeated_and_not_blended() -> None:
+    found = scene(10.0, measured(5.0))
+    depths = next(iter(found.predictions.depth.values()))
+    depths[1][:, :, :, 10:] = 5.0
+    value = SparseInverseDepth()(found)
+    # Right of the middle all is right: a column between both would be neither.
+    wrong = plane_batch().unit * (1 / 5 - 1 / 10)
+    assert value.sum[1].item() == pytest.approx(wrong * 24 * 7, rel=1e-5)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from scenes import NEXT, plane_batch, predictions_of, without
 
-from leadline.geometry.warp import warp_by_depth
+from leadline.geometry.warp import Padding, warp_by_depth
 from leadline.offset import STEREO, TARGET
 from leadline.photometry.error import photometric_error
 from leadline.synthesis.errors import Explainer, counted_noise
@@ -123,3 +123,20 @@ def test_a_target_without_sources_is_left_alone() -> None:
     assert errors.valid.shape == (2, 0, 24, 40)
     assert errors.predicted is None
     assert STEREO not in batch.images
+
+
+@pytest.mark.parametrize("padding", ["border", "zeros"])
+def test_beyond_a_source_is_what_the_recipe_says(padding: Padding) -> None:
+    """So near that the whole picture would have to be looked for beyond the source's border."""
+    batch = plane_batch()
+    predictions = predictions_of(batch, 0.4, scales=1)
+    errors = Explainer(padding=padding)(batch, predictions, ALL)
+    assert errors.warped is not None
+    warped = errors.warped[0][:, batch.sources.index(STEREO)]
+    assert (warped.amax() == 0) == (padding == "zeros")
+    assert batch.hint is not None
+    near = replace(batch, hint=torch.full_like(batch.hint, 0.4))
+    found = Explainer(padding=padding)(near, predictions, ALL).hint
+    black = photometric_error(torch.zeros_like(batch.images[TARGET]), batch.images[TARGET])
+    assert found is not None
+    assert torch.allclose(found, black, atol=1e-4) == (padding == "zeros")

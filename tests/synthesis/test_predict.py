@@ -7,12 +7,15 @@ import pytest
 import torch
 from scenes import NEXT, plane_batch, without
 from torch import Tensor, nn
+from torch.nn import functional
 
+from leadline.geometry.grid import Grid
 from leadline.geometry.pose import pose_from_rotvec
 from leadline.networks.depth import DepthNetwork, RawDepth
+from leadline.networks.features import FeatureExtractor
 from leadline.networks.pose import JointPoseNetwork
 from leadline.offset import STEREO, TARGET, Offset
-from leadline.synthesis.predict import DepthAndPose
+from leadline.synthesis.predict import DepthAndPose, feature_maps
 from leadline.types import Batch
 
 BEFORE = Offset(time=-1)
@@ -163,3 +166,26 @@ def test_a_joint_network_is_of_so_many_frames() -> None:
     joint.check([STEREO])
     with pytest.raises(ValueError, match="expected 2 frames in time beside the target"):
         joint.check([NEXT, STEREO])
+
+
+class Looking(FeatureExtractor):
+    """Halves the picture, and counts how often it is asked."""
+
+    grid = Grid(2, 0.5)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks: list[int] = []
+
+    def extract(self, images: Tensor) -> Tensor:
+        self.looks.append(len(images))
+        return functional.avg_pool2d(images, 2)
+
+
+def test_features_of_all_frames_are_made_in_one_look() -> None:
+    batch, extractor = plane_batch(sources=(STEREO, NEXT)), Looking()
+    found = feature_maps(extractor, batch)
+    assert extractor.looks == [3 * len(batch)]
+    for offset in (TARGET, STEREO, NEXT):
+        expected = functional.avg_pool2d(batch.images[offset], 2)
+        torch.testing.assert_close(found.maps[offset], expected)
