@@ -5,7 +5,6 @@ turn by more than it moves. So neighbours can be chosen by the parallax of their
 as they would look had the camera not turned [weak-rectification].
 """
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -64,8 +63,8 @@ class HandHeld:
     or the `poses` of the data set, as a gyroscope's; `keep`: nothing is undone."""
     least_parallax: float = 0.0
     """Pixels of a picture 320 wide: the first neighbour with so much is taken."""
-    most_parallax: float = math.inf
-    """The same; one with more shows too much else."""
+    most_parallax: float = float(WIDTH)
+    """The same; one with more shows too much else. By default the width: no limit."""
     reach: int = 1
     """Up to how many frames away; beyond 4 only some are looked at, see `STEPS`."""
 

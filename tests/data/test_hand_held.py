@@ -363,7 +363,7 @@ def test_no_frame_with_parallax_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"least_parallax": -1.0}, "expected 0 <= least_parallax <= most_parallax, got -1 and inf"),
+        ({"least_parallax": -1.0}, "expected 0 <= least_parallax <= most_parallax, got -1 and 320"),
         ({"least_parallax": 30.0, "most_parallax": 24.0}, "got 30 and 24"),
         ({"reach": 0}, "hand_held.reach: expected from 1 to 64 frames, got 0"),
     ],
