@@ -64,7 +64,7 @@ class HandHeld:
     least_parallax: float = 0.0
     """Pixels of a picture 320 wide: the first neighbour with so much is taken."""
     most_parallax: float = float(WIDTH)
-    """The same; one with more shows too much else. By default the width: no limit."""
+    """The same; one with more shows too much else. By default the width of that."""
     reach: int = 1
     """Up to how many frames away; beyond 4 only some are looked at, see `STEPS`."""
 

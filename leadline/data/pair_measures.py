@@ -122,7 +122,8 @@ def work_on_pairs(
         def ask(pair: Pair) -> Json:
             states = [list(file_state(source.image_path(frame))) for frame in pair]
             basis = [states, measure.holds_of(pair)]
-            entry = entries.get(_name(pair), {})
+            # A neighbour after one frame is the neighbour before another.
+            entry = new.get(_name(pair)) or entries.get(_name(pair), {})
             if entry.get("basis") == basis:
                 return entry["found"]
             first, second = seen(pair[0]), seen(pair[1])

@@ -196,6 +196,8 @@ def test_what_was_measured_is_kept_until_it_changes(
     assert measured
     # Every picture is looked at once, however many others it is compared with.
     assert len(looked) == 5
+    # And every pair is compared once, from whichever of its frames it was asked.
+    assert len(measured) == len(json.loads((cache / RECORDS["poses"]).read_text())["pairs"])
     measured.clear()
     choose_neighbours(source, source.frames, ENOUGH, cache=cache)
     assert measured == []
