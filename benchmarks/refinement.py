@@ -145,10 +145,10 @@ Of pairs, on the real drive too, every frame gains, with the other picture of th
 Rel falls to 0.42 to 0.58 of what it was, per sequence to 0.37 to 0.44. Of video nine of ten frames
 gain, by a quarter in the median; the others are made worse although their loss fell,
 one or two of them to twice their error. They are no worse to begin with than the rest (of the best
-third 2 to 4 of 33 are among them), and the worst of them are mostly the same for all three
-models: frames of a few drives. The three that were looked at have large plain vehicles close by, at the border, most of
-which the neighbours no longer show: of them one frame alone teaches next to nothing. Learning on a
-whole sequence gains more, and harms 2 to 6 of 100.
+third 2 to 4 of 33 are among them), and the worst of them are mostly the same for all three models:
+frames of a few drives. The three that were looked at have large plain vehicles close by, at the
+border, most of which the neighbours no longer show: of them one frame alone teaches next to
+nothing. Learning on a whole sequence gains more, and harms 2 to 6 of 100.
 """
 
 
