@@ -19,7 +19,6 @@ camera comes back to the same places, so that this is memory more than generalis
     python benchmarks/banet.py --out runs/banet [--data ../shared/data] [--jobs 2]
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -41,7 +40,7 @@ from layer_alone import (
     start_from_colours,
 )
 from posed_worlds import NEXT, TESTED, World, worlds
-from small_world import PROTOCOL, SEEDS, WORLD, Row, machine, resumed, run_options
+from small_world import PROTOCOL, SEEDS, WORLD, Row, digest, machine, resumed, run_options
 from stereo_drive import data_argument
 from torch import nn
 
@@ -115,7 +114,7 @@ def _network(name: str, arguments: Mapping[str, object]) -> dict[str, Any]:
 def settings(run: Run) -> str:
     """A digest of all that a run's figures hold of."""
     content = (recipe_text(RECIPE), STEPS, BATCH, RATE, BACKBONE, run.world.depths, run.world.size)
-    return hashlib.sha256(repr(content).encode()).hexdigest()[:12]
+    return digest(content)
 
 
 def train(run: Run, out: Path) -> Path:

@@ -13,7 +13,6 @@ folder of the runs, for photographs have terms of their own.
     python benchmarks/indoor.py --out runs/indoor [--data ../shared/data] [--jobs 2]
 """
 
-import hashlib
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -25,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from posed_worlds import TESTED, TRAINED
-from small_world import SEEDS, Row, machine, resumed, run_options
+from small_world import SEEDS, Row, digest, machine, resumed, run_options
 from stereo_drive import data_argument
 
 from leadline.colour import DepthScale, colour_depth, montage
@@ -71,7 +70,7 @@ class Run:
     def settings(self) -> str:
         """A digest of all that its figures hold of."""
         content = (recipe_text(self.recipe), self.changes, shared_changes(self.seed))
-        return hashlib.sha256(repr(content).encode()).hexdigest()[:12]
+        return digest(content)
 
 
 def runs() -> Iterator[Run]:

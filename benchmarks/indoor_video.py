@@ -14,7 +14,6 @@ pictures stay in the folder of the runs, for photographs have terms of their own
     python benchmarks/indoor_video.py --out runs/indoor_video [--data ../shared/data] [--jobs 2]
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -25,7 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 from posed_worlds import TESTED, TRAINED
-from small_world import SEEDS, Row, compared, machine, resumed, run_options
+from small_world import SEEDS, Row, compared, digest, machine, resumed, run_options
 from stereo_drive import data_argument
 
 from leadline.colour import DepthScale, colour_depth, montage
@@ -97,7 +96,7 @@ class Run:
     def settings(self) -> str:
         """A digest of all that its figures hold of."""
         content = (recipe_text(RECIPE), self.style, changes(self), PROTOCOL, TRAINED, TESTED)
-        return hashlib.sha256(repr(content).encode()).hexdigest()[:12]
+        return digest(content)
 
 
 def changes(run: Run) -> list[str]:

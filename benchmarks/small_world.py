@@ -78,11 +78,16 @@ class Trial:
     def settings(self) -> str:
         """Of what its figures hold: a digest."""
         content = (recipe_text(self.recipe), self.learning_rate, self.hints, self.changes)
-        return hashlib.sha256(repr(content).encode()).hexdigest()[:12]
+        return digest(content)
 
     @property
     def folder(self) -> str:
         return f"{self.name.replace(' ', '_')}_{self.seed}"
+
+
+def digest(content: object) -> str:
+    """Of all that the figures of a run hold of: rows with another one are made anew."""
+    return hashlib.sha256(repr(content).encode()).hexdigest()[:12]
 
 
 def run_options(description: str | None) -> argparse.ArgumentParser:
