@@ -204,9 +204,14 @@ def test_a_frame_that_is_damaged_within_is_named(tmp_path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[512 + place + 100 : 512 + place + 200] = bytes(100)
     path.write_bytes(data)
-    _, answer = unpack(tmp_path)
-    assert f"{path}: frame 3 cannot be read" in answer.complaint
-    assert answer.complaint.endswith("fetch the file again")
+    out, answer = unpack(tmp_path)
+    assert answer.code == 1
+    assert f"{path}: frame 3 cannot be read" in answer.err
+    assert "fetch the file again" in answer.err
+    assert "3 frames written, 0 were there, 1 failed" in answer.out
+    assert "0003" not in (out / "all.txt").read_text()
+    assert not (out / "images" / "0003.png").exists()
+    assert "0 frames written, 3 were there, 1 failed" in unpack(tmp_path)[1].out
 
 
 @pytest.mark.parametrize(

@@ -42,13 +42,14 @@ def unpack_nyu(
     of the official `splits.mat` if it is given. Frames bear the numbers of the file, from 1.
 
     Images become PNG, the filled depth 16-bit PNG of 1/5000 m; what is beyond 13.1 m becomes
-    missing, and is counted. One frame is in memory at a time. Frames that are there are kept.
+    missing, and is counted. One frame is in memory at a time. Frames that are there are kept; what
+    cannot be read is counted and named, and is in no list.
 
     Raises:
         ImportError: h5py, or SciPy for the splits, is not installed.
         FileNotFoundError: there is no such file.
-        ValueError: a file is of another kind, damaged, or does not fit the other; `out` holds
-            something else; the focal length is none.
+        ValueError: a file is of another kind, does not fit the other, or no frame of it can be
+            read; `out` holds something else; the focal length is none.
         OSError: `out` cannot be written.
     """
     if not 1 < focal < math.inf:
@@ -68,17 +69,27 @@ def unpack_nyu(
         )
         summary = UnpackSummary()
         frames = [_frame(number) for number in range(1, count + 1)]
-        for index, frame in enumerate(frames):
-            if is_there(out, frame, (height, width), (height, width), STEPS_PER_METRE):
-                summary.kept += 1
-            else:
-                picture, depth = _read(path, images, depths, index)
-                write_picture(out / frame.image, picture)
-                summary.beyond += write_depth(out / frame.depth, depth, STEPS_PER_METRE)
-                summary.written += 1
-            progress(index + 1, count)
+        usable = set[int]()
+        for number, frame in enumerate(frames, start=1):
+            try:
+                if is_there(out, frame, (height, width), (height, width), STEPS_PER_METRE):
+                    summary.kept += 1
+                else:
+                    picture, depth = _read(path, images, depths, number - 1)
+                    write_picture(out / frame.image, picture)
+                    summary.beyond += write_depth(out / frame.depth, depth, STEPS_PER_METRE)
+                    summary.written += 1
+                usable.add(number)
+            except ValueError as error:
+                summary.failed.append(str(error))
+            progress(number, count)
+    if not usable:
+        raise ValueError(summary.failed[0])
     lists = {EVERYTHING: range(1, count + 1), **chosen}
-    members = {name: [frames[number - 1] for number in each] for name, each in lists.items()}
+    members = {
+        name: [frames[number - 1] for number in each if number in usable]
+        for name, each in lists.items()
+    }
     summary.lists = write_lists(out, members, focal)
     return summary
 
