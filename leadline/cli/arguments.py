@@ -331,6 +331,13 @@ def _add_refine(subparsers: Any) -> None:
     parser.add_argument("--learning-rate", type=float, default=1e-4)
     parser.add_argument("--batch-size", type=int, default=2, help="frames a step, per sequence")
     parser.add_argument("--seed", type=int, default=0, help="of the order, per sequence")
+    parser.add_argument(
+        "--prior",
+        type=float,
+        default=0.05,
+        help="how strongly depth is held to that of MODEL where a frame has no picture of the same "
+        "time beside it; 0: not at all, as in the paper",
+    )
     parser.add_argument("--hints", type=Path, help="folder of hints, where the recipe has them")
     _add_outputs(parser)
     parser.epilog = (

@@ -88,6 +88,7 @@ def refine(options: argparse.Namespace) -> int:
         options.learning_rate,
         options.batch_size,
         options.seed,
+        options.prior,
     )
     return _predict_frames(
         options, options.sequence, settings, options.split, options.source, options.hints

@@ -14,7 +14,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from leadline.inference.depth_prior import DepthByScale, DepthPrior
 from leadline.losses.term import Need, Objective, Weighted
+from leadline.offset import TARGET
 from leadline.synthesis.errors import Explainer
 from leadline.training.optimisers import ParameterRule, freeze_by_rule, parameter_groups
 from leadline.training.step import NonFiniteLoss, training_step
@@ -39,10 +41,12 @@ class RefineSettings:
     `iterations` times, and is predicted, as [featdepth] says; per sequence the network looks at all
     frames of a sequence that are asked for so many times, in batches, before it predicts them.
 
-    Departure: the released code of [featdepth] looks at all sequences of the test together.
+    Departure: the released code of [featdepth] looks at all sequences of the test together, and has
+    no prior: see `DepthPrior`, and benchmarks/refinement.md for what it is good for.
 
     Raises:
-        ValueError: no iteration, an empty batch, or a rate that is no number above 0.
+        ValueError: no iteration, an empty batch, a rate that is no number above 0, or a weight
+            below 0.
     """
 
     iterations: int = 20
@@ -52,6 +56,8 @@ class RefineSettings:
     """Per sequence."""
     seed: int = 0
     """Of the order in which frames of a sequence are looked at."""
+    prior: float = 0.05
+    """Weight of how far depth departs from that of the trained network; 0: none."""
 
     def __post_init__(self) -> None:
         if self.iterations < 1:
@@ -60,9 +66,12 @@ class RefineSettings:
             raise ValueError(f"batch size: expected 1 or more, got {self.batch_size}")
         if not 0 < self.learning_rate < math.inf:
             raise ValueError(f"learning rate: expected a number above 0, got {self.learning_rate}")
+        if not 0 <= self.prior < math.inf:
+            raise ValueError(f"prior: expected a weight of 0 or more, got {self.prior}")
 
     def __str__(self) -> str:
         text = f"{self.iterations} iterations per {self.per} at {self.learning_rate:g}"
+        text += f", prior {self.prior:g}"
         if self.per == "sequence":
             text += f", batches of {self.batch_size}, order {self.seed}"
         return text
@@ -139,6 +148,7 @@ class Refiner:
         groups: Sequence[ParameterRule] = (),
     ) -> None:
         self.predictor = predictor.eval()
+        self._prior = DepthPrior(predictor) if settings.prior > 0 else None
         self.settings = settings
         self._explainer = explainer
         self._objective = objective
@@ -165,7 +175,7 @@ class Refiner:
     def loss(self, batch: Batch) -> float:
         """Of the weights as they are; infinite where it is not a number."""
         with torch.no_grad():
-            loss = self._loss_or_none(batch)
+            loss = self._loss_or_none(batch, self._trained_depth(batch))
         return math.inf if loss is None else loss.item()
 
     def on_sample(self, batch: Batch) -> Refined:
@@ -174,9 +184,10 @@ class Refiner:
         """
         optimiser = self._optimiser()
         best, least, before = self._state(), math.inf, math.inf
+        trained = self._trained_depth(batch)
         with torch.enable_grad():
             for iteration in range(self.settings.iterations + 1):
-                loss = self._loss_or_none(batch)
+                loss = self._loss_or_none(batch, trained)
                 if loss is None:
                     break
                 value = loss.item()
@@ -196,7 +207,7 @@ class Refiner:
         with torch.enable_grad():
             for iteration in range(self.settings.iterations):
                 for batch in batches(iteration):
-                    loss = self._loss_or_none(batch)
+                    loss = self._loss_or_none(batch, self._trained_depth(batch))
                     if loss is None:
                         return
                     optimiser.zero_grad()
@@ -207,12 +218,21 @@ class Refiner:
         rate = self.settings.learning_rate
         return torch.optim.Adam(parameter_groups(self.predictor, rate, self._groups), lr=rate)
 
-    def _loss_or_none(self, batch: Batch) -> Tensor | None:
+    def _trained_depth(self, batch: Batch) -> DepthByScale | None:
+        """None where nothing asks for it."""
+        return None if self._prior is None else self._prior.depth(batch)
+
+    def _loss_or_none(self, batch: Batch, trained: DepthByScale | None) -> Tensor | None:
         """None where the loss is not a number any more: what was best so far then stands."""
         try:
-            return training_step(self.predictor, self._explainer, self._objective, batch).loss
+            step = training_step(self.predictor, self._explainer, self._objective, batch)
         except NonFiniteLoss:
             return None
+        if trained is None:
+            return step.loss
+        depth = step.scene.predictions.depth[TARGET]
+        loss = step.loss + self.settings.prior * DepthPrior.departure(batch, depth, trained)
+        return loss if loss.isfinite() else None
 
     def _state(self) -> dict[str, Tensor]:
         return {name: value.detach().clone() for name, value in self._learning.items()}

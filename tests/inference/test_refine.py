@@ -307,6 +307,8 @@ def test_it_is_said_where_nothing_tells_metres(tmp_path: Path) -> None:
         ({"iterations": 0}, "iterations: expected 1 or more"),
         ({"batch_size": 0}, "batch size: expected 1 or more"),
         ({"learning_rate": 0.0}, "learning rate: expected a number above 0"),
+        ({"prior": -0.1}, "prior: expected a weight of 0 or more, got -0.1"),
+        ({"prior": float("nan")}, "prior: expected a weight of 0 or more, got nan"),
     ],
 )
 def test_impossible_settings(settings: Mapping[str, Any], message: str) -> None:

@@ -29,9 +29,15 @@ def test_commands_write_the_same_and_go_on(small: Path, world: Path, tmp_path: P
     assert "1 predicted, 5 kept" in again.out
     assert files_below(out)["npy/left/000001.npy"] == files["npy/left/000001.npy"]
     assert len((out / "refinement.csv").read_text().splitlines()) == 7
+    other = leadline(*words, "--learning-rate", "3e-3", "--prior", 0)
+    assert "prior 0.05 instead of" in other.complaint
+    assert "prior 0;" in other.complaint
     other = leadline(*words, "--learning-rate", "1e-3")
     assert other.code == 2
-    assert "manner refined by 3 iterations per sample at 0.003 instead of" in other.complaint
+    assert (
+        "manner refined by 3 iterations per sample at 0.003, prior 0.05 instead of"
+        in other.complaint
+    )
 
 
 def test_predict_refines_a_folder(small: Path, world: Path, tmp_path: Path) -> None:
