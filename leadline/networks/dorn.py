@@ -98,9 +98,12 @@ class DORN(DepthModule):
     softmax of no and yes. Depth is the middle of the bin after the last yes, (t_l + t_{l+1}) / 2
     with l the number of yeses. It has no gradient: `OrdinalLikelihood` is what teaches.
 
+    With `parts` a picture wider than a part is seen in overlapping parts once the network is
+    trained, as in the paper: what it learnt of windows then holds for whole pictures, above all the
+    look at the whole. Where parts overlap, depth is that of the mean number of yeses.
+
     Departure: a ResNet with a 7x7 stem in the place of one with three 3x3 convolutions; answers are
-    enlarged as logits, between true centres, to the size of the image; a picture is seen whole, not
-    in overlapping parts.
+    enlarged as logits, between true centres, to the size of the image.
 
     Args:
         backbone: name of a ResNet, see `Backbone`: `resnet101` in the paper.
@@ -115,9 +118,13 @@ class DORN(DepthModule):
             and 18 on KITTI, 4, 8 and 12 on NYUv2 in the paper.
         cells: rows and columns over which the look at the whole picture averages: 4 and 5 of
             KITTI's 513x385, 5 and 6 of NYUv2's 353x257.
+        parts: width of the parts in which pictures are seen in evaluation, and how far one begins
+            to the right of the one before; the last ends with the picture. 513 and 256 on KITTI in
+            the released code; None: pictures are seen whole.
 
     Raises:
-        ValueError: the range is empty, there is no bin, or the backbone is no ResNet.
+        ValueError: the range is empty, there is no bin, parts leave gaps, or the backbone is no
+            ResNet.
         FileNotFoundError: the weights are not where they should be.
     """
 
@@ -135,9 +142,15 @@ class DORN(DepthModule):
         dropout: float = 0.5,
         dilations: tuple[int, int, int] = (6, 12, 18),
         cells: tuple[int, int] = (4, 5),
+        parts: tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
         check_depth_range(minimum_depth, maximum_depth)
+        if parts is not None and not 0 < parts[1] <= parts[0]:
+            raise ValueError(
+                "parts: expected a width and how far the next part begins to the right, at most as "
+                f"far as the width, got {list(parts)}"
+            )
         if bins < 1 or not minimum_depth + shift > 0:
             raise ValueError(
                 "depth: expected one bin or more and a least depth above 0 when shifted, got "
@@ -151,28 +164,62 @@ class DORN(DepthModule):
         # Settings, not weights: they stay out of checkpoints.
         self.register_buffer("thresholds", thresholds, persistent=False)
         self.grid = Grid(self.backbone.strides[-1], 0.0)
+        self.shift, self.parts = shift, parts
 
     def forward(
         self, image: Float[Tensor, "b 3 h w"], intrinsics: Float[Tensor, "b 3 3"] | None = None
     ) -> RawDepth:
         """Depth of `image` in [0, 1]; this network does not look at the camera."""
-        features = self.understand(self.backbone(image)[-1])
-        no_and_yes = apply_in_full_precision(self.answers, features).unflatten(1, (-1, 2))
-        height, width = image.shape[-2:]
-        logits = self.grid.resampled(
-            no_and_yes[:, :, 1] - no_and_yes[:, :, 0], IMAGE, (height, width)
-        )
+        if self.parts is None or self.training or image.shape[-1] <= self.parts[0]:
+            logits = self._logits(image)
+            yeses = counted(logits)
+        else:
+            logits, yeses = self._in_parts(image, *self.parts)
         return RawDepth(
-            {0: decoded(logits, self.thresholds)},
+            {0: decoded(yeses, self.thresholds, self.shift)},
             ordinal=Ordinal({0: logits}, self.thresholds.expand(len(image), -1)),
         )
 
+    def _logits(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b k h w"]:
+        features = self.understand(self.backbone(image)[-1])
+        no_and_yes = apply_in_full_precision(self.answers, features).unflatten(1, (-1, 2))
+        height, width = image.shape[-2:]
+        return self.grid.resampled(
+            no_and_yes[:, :, 1] - no_and_yes[:, :, 0], IMAGE, (height, width)
+        )
+
+    def _in_parts(
+        self, image: Float[Tensor, "b 3 h w"], width: int, stride: int
+    ) -> tuple[Float[Tensor, "b k h w"], Float[Tensor, "b 1 h w"]]:
+        """The means of the logits, and of the numbers of yeses, over the parts that see a pixel."""
+        last = image.shape[-1] - width
+        found, parts = [], torch.zeros_like(image[:1, :1])
+        for left in (*range(0, last, stride), last):
+            logits = self._logits(image[..., left : left + width])
+            both = torch.cat([logits, counted(logits)], dim=1)
+            around = (left, last - left)
+            found.append(functional.pad(both, around))
+            parts = parts + functional.pad(torch.ones_like(both[:1, :1]), around)
+        mean = torch.stack(found).sum(0) / parts
+        return mean[:, :-1], mean[:, -1:]
+
+
+def counted(logits: Float[Tensor, "b k h w"]) -> Float[Tensor, "b 1 h w"]:
+    """How many answers are yes; yeses to all count as one less, for depth then ends in the last
+    bin.
+    """
+    yeses = (logits >= 0).sum(1, keepdim=True).clamp(max=logits.shape[1] - 1)
+    return yeses.to(logits.dtype)
+
 
 def decoded(
-    logits: Float[Tensor, "b k h w"], thresholds: Float[Tensor, "t"]
+    yeses: Float[Tensor, "b 1 h w"], thresholds: Float[Tensor, "t"], shift: float = 0.0
 ) -> Float[Tensor, "b 1 h w"]:
-    """The middle of the bin in which the number of yeses ends; yeses to all end in the last."""
-    yeses = (logits >= 0).sum(1, keepdim=True).clamp(max=logits.shape[1] - 1)
-    middles = (thresholds[:-1] + thresholds[1:]) / 2
-    depth: Tensor = functional.embedding(yeses, middles[:, None])[..., 0]
-    return depth
+    """(t_l + t_{l+1}) / 2, the middle of the bin after so many yeses; for a number that is not
+    whole t goes on as it does from bin to bin.
+    """
+    near, far = (thresholds[0] + shift).log(), (thresholds[-1] + shift).log()
+    bin_width = (far - near) / (len(thresholds) - 1)
+    below = (near + bin_width * yeses).exp() - shift
+    above = (near + bin_width * (yeses + 1)).exp() - shift
+    return (below + above) / 2

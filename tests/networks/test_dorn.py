@@ -15,7 +15,7 @@ from torch import Tensor
 from leadline.losses.ordinal import OrdinalLikelihood
 from leadline.losses.term import Objective, Weighted
 from leadline.networks.backbone import Backbone
-from leadline.networks.dorn import DORN, decoded, spacing_increasing
+from leadline.networks.dorn import DORN, counted, decoded, spacing_increasing
 from leadline.synthesis.errors import Explainer
 from leadline.synthesis.predict import DepthAndPose
 from leadline.training.step import training_step
@@ -40,14 +40,54 @@ def test_bins_are_as_wide_as_they_are_far() -> None:
 def test_depth_is_the_middle_of_the_bin_after_the_last_yes(seed: int) -> None:
     logits = torch.randn(2, BINS, *SIZE, generator=torch.Generator().manual_seed(seed))
     edges = spacing_increasing(1.0, 30.0, BINS)
-    found = decoded(logits, edges)
+    found = decoded(counted(logits), edges)
     for b, y, x in np.ndindex(2, *SIZE):
         yeses = min(sum(1 / (1 + math.exp(-v)) >= 0.5 for v in logits[b, :, y, x]), BINS - 1)
         assert found[b, 0, y, x].item() == pytest.approx(
             ((edges[yeses] + edges[yeses + 1]) / 2).item()
         )
-    assert decoded(torch.full((1, BINS, 1, 1), 9.0), edges).item() < edges[-1]
-    assert decoded(torch.full((1, BINS, 1, 1), -9.0), edges).item() > edges[0]
+    assert decoded(counted(torch.full((1, BINS, 1, 1), 9.0)), edges).item() < edges[-1]
+    assert decoded(counted(torch.full((1, BINS, 1, 1), -9.0)), edges).item() > edges[0]
+
+
+def test_between_whole_numbers_depth_goes_on_as_bins_do() -> None:
+    """As wide as it is far, with the shift too: that of a half is the geometric middle."""
+    edges = spacing_increasing(0.7, 10.2, 68, 0.3)
+    whole = decoded(torch.arange(68.0)[None, None, None], edges, 0.3).flatten()
+    torch.testing.assert_close(whole, (edges[:-1] + edges[1:]) / 2)
+    half = decoded(torch.arange(67.0)[None, None, None] + 0.5, edges, 0.3).flatten() + 0.3
+    torch.testing.assert_close(half, ((whole[:-1] + 0.3) * (whole[1:] + 0.3)).sqrt())
+
+
+def test_wide_pictures_are_seen_in_overlapping_parts(tiny: Callable[[str], str]) -> None:
+    """Once trained; each pixel is the mean over the parts that see it, of numbers of yeses."""
+    torch.manual_seed(0)
+    network = DORN(tiny("resnet"), "none", 1.0, 30.0, BINS, shift=0.5, parts=(64, 32)).eval()
+    image = torch.rand(2, 3, 48, 145)
+    answers: dict[int, list[Tensor]] = {x: [] for x in range(145)}
+    counts: dict[int, list[Tensor]] = {x: [] for x in range(145)}
+    for left in (0, 32, 64, 81):
+        logits = network._logits(image[..., left : left + 64])
+        for x in range(64):
+            answers[left + x].append(logits[..., x])
+            counts[left + x].append(counted(logits)[..., x])
+    raw = network(image)
+    assert raw.ordinal is not None
+    expected = torch.stack([torch.stack(seen).mean(0) for seen in answers.values()], -1)
+    torch.testing.assert_close(raw.ordinal.logits[0], expected)
+    yeses = torch.stack([torch.stack(seen).mean(0) for seen in counts.values()], -1)
+    assert (yeses != yeses.round()).any()
+    torch.testing.assert_close(raw.depth[0], decoded(yeses, network.thresholds, 0.5))
+    narrow = image[..., :64]
+    assert torch.equal(network(narrow).ordinal.logits[0], network._logits(narrow))
+    network.train()
+    assert network(image).ordinal.logits[0].shape == (2, BINS, 48, 145)
+
+
+def test_parts_that_leave_gaps_are_refused(tiny: Callable[[str], str]) -> None:
+    for parts in ((64, 65), (64, 0)):
+        with pytest.raises(ValueError, match="parts: expected a width and how far"):
+            DORN(tiny("resnet"), "none", parts=parts)
 
 
 def scene(logits: Tensor, truth: Tensor, edges: Tensor) -> Scene:
@@ -84,7 +124,7 @@ def test_right_answers_cost_nothing_and_decode_to_their_bin() -> None:
     truth = torch.linspace(1.2, 29.0, 40).reshape(2, 1, *SIZE)
     logits = 40 * ((truth >= edges[1:, None, None]).float() - 0.5)
     assert OrdinalLikelihood()(scene(logits, truth, edges)).mean().item() < 1e-4
-    off = (decoded(logits, edges) - truth).abs()
+    off = (decoded(counted(logits), edges) - truth).abs()
     assert (off / truth).max() < (edges[1] / edges[0] - 1) / 2 + 1e-3
     worse = OrdinalLikelihood()(scene(logits.roll(1, 0), truth, edges))
     assert worse.mean() > 10

@@ -242,7 +242,7 @@ ROOM_OR_STREET = {
     "bts": {"height", "width", "window", "rotation", "brightness", "maximum_depth", "nearest"},
     "dorn": {
         *("height", "width", "window", "minimum_depth", "maximum_depth", "bins"),
-        *("dilations", "cells", "steps"),
+        *("dilations", "cells", "parts", "steps"),
     },
 }
 """By what the recipes of a method for rooms and for streets differ."""
