@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_compare,
         _add_predict,
         _add_refine,
+        _add_trajectory,
     ):
         add(subparsers)
     return parser
@@ -263,6 +264,11 @@ def _add_evaluate(subparsers: Any) -> None:
     )
     parser.add_argument("--refine-per", choices=["sample", "sequence"], help="default: sample")
     parser.add_argument("--hints", type=Path, help="folder of hints, for --refine")
+    parser.add_argument(
+        "--poses",
+        action="store_true",
+        help="score the motions that the model sees too, against recorded poses",
+    )
     parser.add_argument("--predictions", type=Path, help="score these depth maps instead")
     parser.add_argument("--truth", type=Path, help="folder of true depth maps")
     parser.add_argument("--divide", type=float, help="units per metre of others' PNG predictions")
@@ -344,6 +350,25 @@ def _add_refine(subparsers: Any) -> None:
         "The weights of MODEL are never changed. A frame whose loss does not fall is predicted by "
         "them. refinement.csv holds the loss of each frame before and after. What can only be had "
         "with truth is left out of the objective; `leadline evaluate --refine N` scores the result."
+    )
+
+
+def _add_trajectory(subparsers: Any) -> None:
+    parser = _verb(subparsers, prediction_verbs.trajectory)
+    parser.add_argument("model", type=Path, help="model folder")
+    parser.add_argument("sequence", type=Path, help="data set: one sequence of frames or several")
+    parser.add_argument("--out", type=Path, default=Path("trajectory"))
+    parser.add_argument(
+        "--split",
+        type=Path,
+        help="file of frames, or a list of the data set, whose sequences are meant; default: all",
+    )
+    _add_source(parser)
+    parser.add_argument("--device", help="default: a GPU if there is one")
+    parser.epilog = (
+        "tum/ and kitti/ hold a file for each path, report.html plots of those whose poses were "
+        "recorded, trajectory.json their figures. A path has a frame for every step between a "
+        "frame and its neighbour in the recipe; a gap begins another."
     )
 
 

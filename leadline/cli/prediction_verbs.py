@@ -95,6 +95,26 @@ def refine(options: argparse.Namespace) -> int:
     )
 
 
+def trajectory(options: argparse.Namespace) -> int:
+    """The camera's path through each sequence, by the motions that a network sees."""
+    from leadline.data.sources.detect import open_source
+    from leadline.data.splits import split_frames
+    from leadline.evaluation.motion import summary_lines
+    from leadline.evaluation.paths import predict_paths, write_page
+
+    refuse_inside(options.out, options.sequence)
+    source = open_source(options.sequence, options.source)
+    frames = split_frames(source, options.split) if options.split else source.frames
+    with progress("frames") as advance:
+        found = predict_paths(options.model, source, frames, options.out, options.device, advance)
+    write_page(found, options.out)
+    for frame, reason in found.failed.items():
+        print(f"leadline: {frame}: {reason}", file=sys.stderr)
+    print(found)
+    print("\n".join(summary_lines(found.scores)))
+    return 1 if found.failed else 0
+
+
 def _predict_frames(
     options: argparse.Namespace,
     data: Path,

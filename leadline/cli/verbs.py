@@ -276,6 +276,7 @@ def evaluate(options: argparse.Namespace) -> None:
                     else RefineSettings(options.refine, options.refine_per or "sample")
                 ),
                 hints=options.hints,
+                poses=options.poses,
                 progress=advance,
             )
     Console().print(evaluation_table(evaluation))
@@ -308,7 +309,7 @@ def _refuse_mixture(options: argparse.Namespace) -> None:
     """What one of the two kinds of evaluation would not even look at is a misunderstanding."""
     foreign: tuple[str, ...]
     if options.predictions is not None:
-        scored, foreign = "--predictions", ("model", "split", "source", "flip", "refine")
+        scored, foreign = "--predictions", ("model", "split", "source", "flip", "refine", "poses")
     elif options.model is not None:
         scored, foreign = "MODEL", ("truth", "divide", "truth_divide", "photographs")
     else:

@@ -13,6 +13,7 @@ from leadline.evaluation.infinite import infinite_shares
 from leadline.evaluation.movable import LabelsOf, mask_labels, world_labels
 from leadline.evaluation.page import evaluation_page
 from leadline.evaluation.panels import find_photographs
+from leadline.evaluation.paths import scored_motion
 from leadline.evaluation.predictions import open_predictions, open_truth
 from leadline.evaluation.protocol import named_protocol
 from leadline.evaluation.results import Evaluation
@@ -28,7 +29,7 @@ from leadline.report.elements import Section
 from leadline.report.page import save_page
 
 RESULTS, REPORT = "results.json", "report.html"
-PREDICTIONS, TRUTH = "predictions", "truth"
+PREDICTIONS, TRUTH, TRAJECTORY = "predictions", "truth", "trajectory"
 SUBJECT = "evaluation.json"
 """Names the model and the data set that a folder is about."""
 
@@ -46,6 +47,7 @@ def evaluate_model(
     movable: Path | None = None,
     refine: RefineSettings | None = None,
     hints: Path | None = None,
+    poses: bool = False,
     extra: Callable[[Path, Path], Sequence[Section]] = lambda predictions, truth: (),
     progress: Callable[[int, int], None] = lambda done, total: None,
     say: Callable[[str], None] = print,
@@ -61,7 +63,8 @@ def evaluate_model(
     of masks of what can move, for the share of it that is seen near infinity; a synthetic world has
     such labels itself.
     With `refine` the network goes on learning on the frames that it predicts, from their `hints`
-    too where its recipe does.
+    too where its recipe does. With `poses` the motions that it sees in the sequences of these
+    frames are scored too, see `predict_paths`.
 
     Raises:
         FileNotFoundError, ValueError: one line on what is missing or wrong.
@@ -95,6 +98,7 @@ def evaluate_model(
             predictor = FrameRefinement(reader, refine)
         settings = replace(settings, manner=described(reader, refine, source_settings))
     _begin(out, settings.name, data)
+    motion = scored_motion(model_folder, source, frames, out / TRAJECTORY, say) if poses else ()
     if predictor is not None:
         say(str(export_frames(predictor, settings, source, frames, out / PREDICTIONS, progress)))
     else:
@@ -109,7 +113,7 @@ def evaluate_model(
     )
     evaluation = _with_infinite(evaluation, out / PREDICTIONS, out / TRUTH, labels)
     photographs = {str(frame): source.image_path(frame) for frame in frames}
-    sections = extra(out / PREDICTIONS, out / TRUTH)
+    sections = (*extra(out / PREDICTIONS, out / TRUTH), *motion)
     _write(evaluation, out, out / PREDICTIONS, out / TRUTH, photographs, extra=sections)
     return evaluation
 

@@ -33,7 +33,7 @@ class Histogram:
         """See `Element`."""
         if not self.values:
             return ""
-        ticks = _round_ticks(*_span([0.0, *self.values, *self.marks.values()]))
+        ticks = round_ticks(*_span([0.0, *self.values, *self.marks.values()]))
         across = _Axis(ticks[0], ticks[-1])
         named = sorted(self.marks.items(), key=lambda mark: mark[1])
         parts = [
@@ -51,7 +51,7 @@ class Histogram:
         inside = np.clip(self.values, across.low, across.high)
         histogram = np.histogram(inside, bins=_BINS, range=(across.low, across.high))
         counts, edges = (array.tolist() for array in histogram)
-        levels = _round_ticks(0, max(counts))
+        levels = round_ticks(0, max(counts))
         up = _Axis(0, levels[-1])
         lines = [_level(up, level, f"{level:g}") for level in levels if level == int(level)]
         return lines + [
@@ -95,7 +95,7 @@ class BarChart:
         """See `Element`."""
         if not self.values:
             return ""
-        ticks = _round_ticks(*_span([-self.reach, self.reach, *self.values, *self.dots]))
+        ticks = round_ticks(*_span([-self.reach, self.reach, *self.values, *self.dots]))
         scale = _Axis(ticks[0], ticks[-1])
         share = _INNER_WIDTH / len(self.values)
         centres = [_LEFT + share * (k + 0.5) for k in range(len(self.values))]
@@ -140,7 +140,7 @@ def _span(values: Sequence[float]) -> tuple[float, float]:
     return min(values), max(values)
 
 
-def _round_ticks(low: float, high: float) -> list[float]:
+def round_ticks(low: float, high: float) -> list[float]:
     """Round numbers around [low, high], about five steps apart from each other."""
     span = high - low if high - low > _LEAST_SPAN else 1.0
     power = 10.0 ** np.floor(np.log10(span / _AXIS_TICKS))

@@ -63,7 +63,7 @@ class DepthAndPose(nn.Module):
     def forward(self, batch: Batch) -> Predictions:
         intrinsics = None if batch.intrinsics is None else batch.intrinsics[TARGET]
         raw = self.depth(batch.inputs[TARGET], intrinsics)
-        predicted = self._predicted_motions(batch)
+        predicted = self.motions(batch)
         metres = batch.unit if batch.zoom is None else batch.unit * batch.zoom[:, None, None, None]
         predictions = Predictions(
             depth={TARGET: {s: depth.float() * metres for s, depth in raw.depth.items()}},
@@ -105,7 +105,13 @@ class DepthAndPose(nn.Module):
                 f"`frames:`, as the network has, got {seen}"
             )
 
-    def _predicted_motions(self, batch: Batch) -> dict[Offset, Float[Tensor, "b 4 4"]]:
+    def motions(self, batch: Batch) -> dict[Offset, Float[Tensor, "b 4 4"]]:
+        """target_to_source in metres of every source of the target's own camera, by the pose
+        network alone; none without one.
+
+        Raises:
+            ValueError: the batch is zoomed.
+        """
         offsets = [offset for offset in batch.sources if offset.camera == 0]
         if self.pose is None or not offsets:
             return {}

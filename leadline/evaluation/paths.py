@@ -1,0 +1,109 @@
+"""A folder of paths: files for other programs, scores, and the report."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from leadline.data.sources.base import FrameId, Source
+from leadline.evaluation.motion import (
+    PathScore,
+    motion_section,
+    save_scores,
+    score_path,
+    summary_lines,
+)
+from leadline.inference.path_files import KITTI, TUM, write_path
+from leadline.inference.paths import PathPredictor, PredictedPath
+from leadline.report.elements import Section
+from leadline.report.page import report_page, save_page
+
+REPORT = "report.html"
+
+
+@dataclass(frozen=True)
+class FoundPaths:
+    """What was written of a model's paths."""
+
+    model: str
+    metric: bool
+    paths: tuple[PredictedPath, ...]
+    scores: tuple[PathScore, ...]
+    """Of those whose poses were recorded."""
+    failed: Mapping[FrameId, str]
+
+    def __str__(self) -> str:
+        count = sum(len(found.frames) for found in self.paths)
+        metres = "metres" if self.metric else "no metres: right up to one unknown factor"
+        return f"{len(self.paths)} paths of {count} frames in {TUM}/ and {KITTI}/, {metres}"
+
+
+def predict_paths(
+    model_folder: Path,
+    source: Source,
+    frames: Sequence[FrameId],
+    out: Path,
+    device: str | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> FoundPaths:
+    """Write the paths of the sequences of `frames`, whole, and `trajectory.json` with the scores of
+    those whose poses were recorded.
+
+    Raises:
+        FileNotFoundError, ValueError: as `PathPredictor`; or no sequence has a path.
+        OSError: `out` cannot be written.
+    """
+    predictor = PathPredictor(model_folder, source, device)
+    failed: dict[FrameId, str] = {}
+    sequences = sorted({frame.sequence for frame in frames})
+    paths = tuple(predictor.paths(sequences, failed, progress))
+    if not paths:
+        reason = next(iter(failed.values()), "no two frames are a step apart")
+        raise ValueError(
+            f"{source.root}: expected sequences of frames {abs(predictor.step.time)} apart, found "
+            f"no path: {reason}"
+        )
+    for found in paths:
+        write_path(found, out)
+    scores = tuple(
+        score_path(found, predictor.metric) for found in paths if found.truth is not None
+    )
+    model = model_folder.resolve()
+    save_scores(scores, str(model), predictor.metric, out)
+    return FoundPaths(str(model), predictor.metric, paths, scores, failed)
+
+
+def scored_motion(
+    model_folder: Path,
+    source: Source,
+    frames: Sequence[FrameId],
+    out: Path,
+    say: Callable[[str], None] = print,
+) -> tuple[Section, ...]:
+    """The section of a report about the paths of the sequences of `frames`, once they are written.
+
+    Raises:
+        FileNotFoundError, ValueError, OSError: as `predict_paths`; or no poses were recorded.
+    """
+    found = predict_paths(model_folder, source, frames, out)
+    for frame, reason in found.failed.items():
+        say(f"no motion of {frame}: {reason}")
+    if not found.scores:
+        raise ValueError(
+            f"{source.root}: expected recorded poses to score motion against, found none; leave "
+            "out --poses, or see `leadline trajectory`"
+        )
+    for line in summary_lines(found.scores):
+        say(line)
+    return (motion_section(found.scores, found.paths, found.metric),)
+
+
+def write_page(found: FoundPaths, out: Path) -> None:
+    """`report.html`: figures and plots; without recorded poses there is nothing to show.
+
+    Raises:
+        OSError: `out` cannot be written.
+    """
+    if found.scores:
+        section = motion_section(found.scores, found.paths, found.metric)
+        title = f"Paths by {found.model}"
+        save_page(report_page([section], title=title, subtitle=str(found)), out / REPORT)
