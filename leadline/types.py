@@ -218,8 +218,9 @@ class Errors(_Record):
     """The predicted target depth of each scale, brought to full size: what makes the warps."""
     valid: Bool[Tensor, "b n h w"]
     """Whether the source exists and the loss mask allows the pixel; the same for all scales."""
-    predicted: Mapping[int, Float[Tensor, "b n h w"]] | None = None
-    predicted_valid: Mapping[int, Bool[Tensor, "b n h w"]] | None = None
+    predicted: Mapping[int, Float[Tensor, "b n _ _"]] | None = None
+    """By scale; at its own size where the explainer judges so."""
+    predicted_valid: Mapping[int, Bool[Tensor, "b n _ _"]] | None = None
     """Of the predicted warps: whether all that is compared moreover lies in the pictures; `None`:
     as `valid`."""
     identity: Float[Tensor, "b n h w"] | None = None
@@ -231,10 +232,10 @@ class Errors(_Record):
     features: Float[Tensor, "b n _ _"] | None = None
     """Of the sources' features warped by the finest depth, on the grid of the features."""
     features_valid: Bool[Tensor, "b n _ _"] | None = None
-    warped: Mapping[int, Float[Tensor, "b n 3 h w"]] | None = None
+    warped: Mapping[int, Float[Tensor, "b n 3 _ _"]] | None = None
     """The warped sources themselves, kept only when pictures are asked for."""
 
-    def warps_valid(self, scale: int) -> Bool[Tensor, "b n h w"]:
+    def warps_valid(self, scale: int) -> Bool[Tensor, "b n _ _"]:
         """Where the predicted warps of a scale may be judged."""
         return self.valid if self.predicted_valid is None else self.predicted_valid[scale]
 

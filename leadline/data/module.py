@@ -69,7 +69,7 @@ class DepthData(LightningDataModule):
         gamma_jitter: the ranges of `jitter: gamma`.
         zoom: up to how many times larger a part of each image is shown in training, at random; its
             depth counts as so many times nearer [eigen2014]. 1 shows the whole, as it must where
-            poses are predicted.
+            poses are predicted, unless the predictor has `zoomed_poses`.
         rotation: up to how many degrees the cameras of each sample are rolled in training, either
             way; what comes from beyond the pictures is black, and teaches nothing.
         window: (h, w) of the part of each picture, of height x width, that is shown in training, at

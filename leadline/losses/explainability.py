@@ -14,8 +14,9 @@ from leadline.types import LossValue, Scene
 class MaskedReprojection(Term):
     """Photometric error of each source times its predicted mask, then reduced [monodepth2].
 
-    L = mean_p reduce_n E_n pe(I_t, I_n->t) with E = sigmoid(logits), brought to full size. Without
-    `ExplainabilityPrior` beside it, E = 0 everywhere would be the best answer.
+    L = mean_p reduce_n E_n pe(I_t, I_n->t) with E = sigmoid(logits), brought to the size at which
+    errors are judged. Without `ExplainabilityPrior` beside it, E = 0 everywhere would be the best
+    answer.
     """
 
     needs = frozenset({"predicted", "explainability"})
@@ -29,8 +30,10 @@ class MaskedReprojection(Term):
             raise ValueError("the predicted warps were not asked for")
         sums, counts, maps = [], [], {}
         for scale, logits in _explainability(scene).items():
-            mask = to_full_size(logits.sigmoid(), scale, scene.batch.size)
-            masked = mask * scene.errors.predicted[scale]
+            predicted, mask = scene.errors.predicted[scale], logits.sigmoid()
+            if mask.shape[-2:] != predicted.shape[-2:]:
+                mask = to_full_size(mask, scale, scene.batch.size)
+            masked = mask * predicted
             error, valid = over_sources(masked, scene.errors.warps_valid(scale), self.reduction)
             sums.append(error.where(valid, 0.0).sum())
             counts.append(valid.sum())

@@ -20,22 +20,25 @@ def edge_aware_smoothness(
     inverse_depth: Float[Tensor, "b 1 h w"],
     image: Float[Tensor, "b 3 h w"],
     *,
+    first_order: bool = True,
     second_order: bool = False,
     sharpness: float = 1.0,
     normalise: bool = True,
 ) -> Float[Tensor, "b"]:
     """mean |dx d*| exp(-a mean_c |dx I|) + mean |dy d*| exp(-a mean_c |dy I|) per sample
     [monodepth2], with a = `sharpness`; with `second_order` plus the same of second differences
-    [featdepth].
+    [featdepth], or without `first_order` these alone [sfmlearner].
 
     d* = d / mean(d): without the division the loss would be least for a scene infinitely far away.
     """
     if normalise:
         inverse_depth = inverse_depth / (inverse_depth.mean((2, 3), keepdim=True) + MEAN_FLOOR)
-    slope = edge_weighted_slope(inverse_depth, image, sharpness)
-    if not second_order:
-        return slope
-    return slope + edge_weighted_curvature(inverse_depth, image, sharpness)
+    roughness = inverse_depth.new_zeros(len(inverse_depth))
+    if first_order:
+        roughness = roughness + edge_weighted_slope(inverse_depth, image, sharpness)
+    if second_order:
+        roughness = roughness + edge_weighted_curvature(inverse_depth, image, sharpness)
+    return roughness
 
 
 class Smoothness(Term):
@@ -46,9 +49,13 @@ class Smoothness(Term):
             it [packnet].
         second_order: also penalises second differences [featdepth].
         sharpness: how fast an edge of the picture forgives one of depth: 1 [monodepth2], 0.5
-            [featdepth].
+            [featdepth], not at all with 0 [sfmlearner].
         normalise: divides inverse depth by its mean; [featdepth] leaves that out where a stereo
-            pair gives the scale. In network units then.
+            pair gives the scale, and [sfmlearner] altogether. In network units then.
+        first_order: penalises first differences.
+
+    Raises:
+        ValueError: differences of neither order are penalised.
 
     Departure: the smoothed quantity is inverse depth; the released code takes the sigmoid before
     its affine map to inverse depth, which differs by a constant 1 / maximum. The image is shrunk
@@ -61,9 +68,13 @@ class Smoothness(Term):
         second_order: bool = False,
         sharpness: float = 1.0,
         normalise: bool = True,
+        first_order: bool = True,
     ) -> None:
         super().__init__()
+        if not (first_order or second_order):
+            raise ValueError("smoothness: expected first_order or second_order, got neither")
         self.at = at
+        self.first_order = first_order
         self.second_order = second_order
         self.sharpness = sharpness
         self.normalise = normalise
@@ -79,6 +90,7 @@ class Smoothness(Term):
             roughness = edge_aware_smoothness(
                 1 / own if self.normalise else scene.batch.unit / own,
                 guide,
+                first_order=self.first_order,
                 second_order=self.second_order,
                 sharpness=self.sharpness,
                 normalise=self.normalise,

@@ -168,7 +168,8 @@ SUPPLIERS: Mapping[Need, str] = {
     "confidence": "make hints with confidence (`leadline hints`), give `--hints FOLDER`, and "
     "`hint_confidence: true` in `data:`",
     "uncertainty": "give the depth network `uncertainty: true`",
-    "explainability": "give the depth network an explainability head, one channel per source",
+    "explainability": "give the predictor an `ExplainingPose` as `pose`, or the depth network "
+    "`explained_sources`, one for each source",
     "depth": "the data set has no true depth to train on",
     "distance": "fewer than half of the frames know how far it is to a neighbour in time, or the "
     "camera stands still by what they know: add speeds and timestamps (see docs/data.md), leave "

@@ -20,6 +20,7 @@ from leadline.photometry.constants import SSIM_WEIGHT
 from leadline.photometry.error import Absolute, photometric_errors, whole_windows
 from leadline.synthesis.exposure import exposed_as_target
 from leadline.synthesis.feature_errors import ALL_OF_IT, warped_feature_errors
+from leadline.synthesis.own_scale import batch_at_scale, predictions_at_scale
 from leadline.types import Batch, Errors, Predictions
 
 Explanation = Literal["predicted", "identity", "hint", "features", "warped"]
@@ -29,6 +30,8 @@ TIE_BREAKER = 1e-5
 """Spread of the noise on identity errors [monodepth2]: where a prediction merely copies the source,
 as at the start of training, neither explanation should win everywhere."""
 
+FULL_SIZE_ONLY: frozenset[Explanation] = frozenset({"identity", "hint", "features"})
+"""What is judged at the size of the images alone."""
 HINT_SOURCE = STEREO
 """A hint comes from the stereo pair, and is judged on it."""
 
@@ -38,6 +41,8 @@ class Explainer:
     """How explanations are judged: the share of SSIM, the form of absolute differences, what lies
     beyond the border of a source, and how coarse depth is brought to full size.
 
+    `judged_at: own` judges the warps of each scale at that scale's own size, against images whose
+    pixels are means, as [sfmlearner] and [monodepth] do; only predicted warps are judged then.
     `absolute: robust_l1` takes sqrt((a - b)^2 + 1e-6) for |a - b| [featdepth], of colours and of
     features.
 
@@ -49,6 +54,7 @@ class Explainer:
     absolute: Absolute = "l1"
     padding: Padding = "border"
     enlarging: Enlarging = "bilinear"
+    judged_at: Literal["full", "own"] = "full"
 
     def __post_init__(self) -> None:
         if not 0 <= self.ssim_weight <= 1:
@@ -59,14 +65,55 @@ class Explainer:
     ) -> Errors:
         """Errors of the wanted explanations; predicted warps are judged at every scale.
 
-        All scales are judged at full size against the full image [monodepth2]. Always in float32:
+        All scales are judged at full size against the full image [monodepth2], unless the settings
+        say otherwise. Always in float32:
         projected coordinates and variances do not survive half precision.
 
         Raises:
             ValueError: the batch lacks what is wanted (no hint, no stereo source, no intrinsics).
         """
         with torch.autocast(batch.device.type, enabled=False):
+            if self.judged_at == "own":
+                return self._explain_at_own_scales(batch, predictions, wanted)
             return self._explain(batch, predictions, wanted)
+
+    def check(self, wanted: Collection[str]) -> None:
+        """Refuse, before the first batch, what is not judged as the settings have it.
+
+        Raises:
+            ValueError: terms look at more than predicted warps, judged at scales of their own.
+        """
+        others = sorted(FULL_SIZE_ONLY.intersection(wanted))
+        if self.judged_at == "own" and others:
+            raise ValueError(
+                f"explainer.judged_at: expected full where terms look at {', '.join(others)}, got "
+                "own; change it, or the terms"
+            )
+
+    def _explain_at_own_scales(
+        self, batch: Batch, predictions: Predictions, wanted: Collection[Explanation]
+    ) -> Errors:
+        """The errors of the predicted warps of each scale at its own size; depth at full size."""
+        self.check(wanted)
+        plain = replace(self, judged_at="full")
+        errors = plain._explain(batch, predictions, ())
+        found = {}
+        for scale, depth in predictions.depth[TARGET].items():
+            size = (depth.shape[-2], depth.shape[-1])
+            small = batch_at_scale(batch, scale, size)
+            found[scale] = plain._explain(small, predictions_at_scale(predictions, scale), wanted)
+        if "predicted" not in wanted and "warped" not in wanted:
+            return errors
+        return replace(
+            errors,
+            predicted={s: e.predicted[0] for s, e in found.items() if e.predicted is not None},
+            predicted_valid={s: e.warps_valid(0) for s, e in found.items()},
+            warped=(
+                {s: e.warped[0] for s, e in found.items() if e.warped is not None}
+                if "warped" in wanted
+                else None
+            ),
+        )
 
     def _explain(
         self, batch: Batch, predictions: Predictions, wanted: Collection[Explanation]

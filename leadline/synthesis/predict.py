@@ -11,14 +11,15 @@ from torch import Tensor, nn
 from leadline.geometry.pose import invert_pose
 from leadline.networks.brightness import BrightnessNetwork
 from leadline.networks.depth import DepthModule
+from leadline.networks.explaining_pose import ExplainingPose
 from leadline.networks.features import FeatureAutoencoder, FeatureExtractor
 from leadline.networks.pose import JointPoseNetwork
 from leadline.offset import TARGET, Offset
 from leadline.synthesis.exposure import exposed_as_target
 from leadline.types import Batch, FeatureMaps, Ordinal, Predictions
 
-BRIGHTNESS = "brightness"
-"""What a network for it makes, as losses ask for it."""
+BRIGHTNESS, EXPLAINABILITY = "brightness", "explainability"
+"""What networks for them make, as losses ask for it."""
 
 
 @runtime_checkable
@@ -42,6 +43,10 @@ class DepthAndPose(nn.Module):
     beside colours, or instead; of each frame once a step, and none where there is no source. A
     network for `brightness` says how the exposure changed from frame to frame, so that the change
     is taken out of the sources before their colours are compared.
+
+    Parts of images that are shown larger make motion look different from what it is, and are
+    refused where it is predicted, unless `zoomed_poses` says that it be taken for what it looks
+    like, as in [sfmlearner].
     """
 
     def __init__(
@@ -50,20 +55,24 @@ class DepthAndPose(nn.Module):
         pose: nn.Module | None = None,
         extractor: FeatureExtractor | None = None,
         brightness: BrightnessNetwork | None = None,
+        zoomed_poses: bool = False,
     ) -> None:
         super().__init__()
+        self.zoomed_poses = zoomed_poses
         self.depth = depth
         self.pose = pose
         self.extractor = extractor
         self.brightness = brightness
         self.makes = depth.makes | (frozenset() if extractor is None else extractor.makes)
         self.makes |= frozenset() if brightness is None else {BRIGHTNESS}
+        if isinstance(pose, ExplainingPose) and pose.explains:
+            self.makes |= {EXPLAINABILITY}
         """What losses may look at beside depth and pose."""
 
     def forward(self, batch: Batch) -> Predictions:
         intrinsics = None if batch.intrinsics is None else batch.intrinsics[TARGET]
         raw = self.depth(batch.inputs[TARGET], intrinsics)
-        predicted = self.motions(batch)
+        predicted, explainability = self._look(batch)
         metres = batch.unit if batch.zoom is None else batch.unit * batch.zoom[:, None, None, None]
         predictions = Predictions(
             depth={TARGET: {s: depth.float() * metres for s, depth in raw.depth.items()}},
@@ -71,7 +80,7 @@ class DepthAndPose(nn.Module):
                 offset: _known_or(batch, offset, predicted.get(offset)) for offset in batch.sources
             },
             uncertainty=raw.uncertainty,
-            explainability=raw.explainability,
+            explainability=raw.explainability if explainability is None else explainability,
             ordinal=_ordinal_in_metres(raw.ordinal, metres),
         )
         if not batch.sources:
@@ -110,26 +119,40 @@ class DepthAndPose(nn.Module):
         network alone; none without one.
 
         Raises:
-            ValueError: the batch is zoomed.
+            ValueError: the batch is zoomed, and `zoomed_poses` is not set.
         """
+        return self._look(batch)[0]
+
+    def _look(
+        self, batch: Batch
+    ) -> tuple[dict[Offset, Float[Tensor, "b 4 4"]], Mapping[int, Float[Tensor, "b _ _ _"]] | None]:
+        """Motions, and masks where the pose network makes them."""
         offsets = [offset for offset in batch.sources if offset.camera == 0]
         if self.pose is None or not offsets:
-            return {}
-        if batch.zoom is not None:
+            return {}, None
+        if batch.zoom is not None and not self.zoomed_poses:
             raise ValueError(
                 "zoom: expected 1 with a pose network, got more: in parts of an image shown larger "
-                "motion looks different from what it is; leave data.zoom at 1"
+                "motion looks different from what it is; leave data.zoom at 1, or give the "
+                "predictor `zoomed_poses: true`"
             )
         target = batch.inputs[TARGET]
         sources = [_present(batch.inputs, batch, offset) for offset in offsets]
-        if isinstance(self.pose, JointPoseNetwork):
+        masks: Mapping[int, Float[Tensor, "b _ _ _"]] | None = None
+        if isinstance(self.pose, ExplainingPose):
+            seen = self.pose.look(target, sources)
+            poses, masks = (
+                [_in_metres(pose, batch.unit) for pose in seen.poses],
+                seen.explainability,
+            )
+        elif isinstance(self.pose, JointPoseNetwork):
             poses = [_in_metres(pose, batch.unit) for pose in self.pose(target, sources)]
         else:
             poses = [
                 predict_target_to_source(self.pose, target, source, offset, batch.unit)
                 for offset, source in zip(offsets, sources, strict=True)
             ]
-        return dict(zip(offsets, poses, strict=True))
+        return dict(zip(offsets, poses, strict=True)), masks
 
 
 class FeatureLearning(nn.Module):

@@ -114,6 +114,7 @@ class DepthTraining(pl.LightningModule):
             ways.check()
         supplied = supplied_by_data(self.data, ways) | supplied_by_predictor(self.predictor)
         self.objective.check(supplied)
+        self.explainer.check(self.objective.needed())
         check_calibrated(supplied, self.objective)
         if isinstance(self.predictor, DepthAndPose):
             self.predictor.check([o for o in self.data.offsets if o != TARGET])

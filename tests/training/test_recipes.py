@@ -43,6 +43,8 @@ def config_of(name: str, *overrides: str) -> Namespace:
     offline = (
         [*NARROW] if "packnet.PackNet" in text else [OFFLINE] if "      depth:\n" in text else []
     )
+    if "dispnet.DispNet" in text:
+        offline = []
     if "eigen.EigenNetwork" in text:
         offline = [f"{SUPERVISED}.size=[64,96]"]
     large = any(f"backbone: {each}\n" in text for each in ("resnet50", "resnet101"))
