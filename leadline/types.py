@@ -251,6 +251,8 @@ class Scene:
     batch: Batch
     predictions: Predictions
     errors: Errors
+    partner: "Scene | None" = None
+    """The same from the other camera of the pair, where terms ask for it."""
 
 
 @dataclass(frozen=True)

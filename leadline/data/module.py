@@ -37,6 +37,7 @@ from leadline.offset import STEREO, TARGET, Offset
 from leadline.types import Batch
 
 Neighbours = Literal["required", "optional"]
+Partner = Literal["either", "right"]
 
 
 class DepthData(LightningDataModule):
@@ -53,6 +54,7 @@ class DepthData(LightningDataModule):
         val_split: the same to validate on; without it, `val_share` is held out.
         val_share: share of each sequence to hold out, one block at its end.
         neighbours: whether a target needs every frame of `frames`, or one source suffices.
+        partner: `right` leaves out targets whose stereo partner stands to their left [monodepth].
         static: what becomes of training frames at which the camera stood still, known by the way
             travelled or else seen in the images; validation keeps them all the same.
         hand_held: whether neighbours in time are chosen by parallax, and turned back.
@@ -98,6 +100,7 @@ class DepthData(LightningDataModule):
         val_split: Path | None = None,
         val_share: float = 0.1,
         neighbours: Neighbours = "required",
+        partner: Partner = "either",
         static: Static = "keep",
         hand_held: HandHeld = AS_THEY_COME,
         hints: Path | None = None,
@@ -131,6 +134,7 @@ class DepthData(LightningDataModule):
         self.needs = Needs(
             self.offsets,
             every_offset=neighbours == "required",
+            partner_right=partner == "right",
             camera=calibrated,
             depth=train_depth,
             distance=train_distance,

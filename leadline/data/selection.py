@@ -14,7 +14,7 @@ from leadline.data.confidence_files import (
 from leadline.data.hint_maps import absent_hint
 from leadline.data.image_files import image_size
 from leadline.data.sources.base import FrameId, Source
-from leadline.offset import TARGET, Offset
+from leadline.offset import STEREO, TARGET, Offset
 
 _NAMES_SHOWN = 3
 _Read = TypeVar("_Read", FrameId, Path)
@@ -36,6 +36,8 @@ class Needs:
     """Folder in which each target must have a hint."""
     hint_confidence: bool = False
     """Whether each hint must have a confidence beside it."""
+    partner_right: bool = False
+    """Whether a stereo partner must stand to the right."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,7 @@ class _Checks:
             self._bad_image([frame])
             or self._bad_camera([frame])
             or self._missing_source(present)
+            or self._misplaced_partner(frame, present)
             or self._bad_image(present.values())
             or self._bad_camera(present.values())
             or self._missing_extra(frame)
@@ -160,6 +163,15 @@ class _Checks:
         if missing and len(present) == 1:
             return self._source.no_source, ""
         return None
+
+    def _misplaced_partner(
+        self, frame: FrameId, present: Mapping[Offset, FrameId]
+    ) -> tuple[str, str] | None:
+        if not self._needs.partner_right or STEREO not in present:
+            return None
+        pose = self._source.target_to_source(frame, present[STEREO])
+        # Where nothing tells, something else is the matter, and is told of.
+        return None if pose is None or pose[0, 3] < 0 else ("its partner stands to its left", "")
 
     def _bad_image(self, frames: Iterable[FrameId]) -> tuple[str, str] | None:
         for other in frames:

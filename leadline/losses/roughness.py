@@ -9,14 +9,17 @@ _COLUMNS, _ROWS = 3, 2
 
 
 def edge_weighted_slope(
-    values: Float[Tensor, "b c h w"], image: Float[Tensor, "b k h w"], sharpness: float = 1.0
+    values: Float[Tensor, "b c h w"],
+    image: Float[Tensor, "b k h w"],
+    sharpness: float = 1.0,
+    horizontal_only: bool = False,
 ) -> Float[Tensor, "b"]:
-    """mean |dx v| exp(-a mean_c |dx I|) + the same along y, per sample, with a = `sharpness`
-    [monodepth2].
+    """mean |dx v| exp(-a mean_c |dx I|) + the same along y, unless `horizontal_only`, per sample,
+    with a = `sharpness` [monodepth2].
     """
     return sum(
         _weighted(values.diff(dim=axis), image.diff(dim=axis), sharpness)
-        for axis in (_COLUMNS, _ROWS)
+        for axis in ((_COLUMNS,) if horizontal_only else (_COLUMNS, _ROWS))
     )  # type: ignore[return-value]
 
 

@@ -24,6 +24,7 @@ def edge_aware_smoothness(
     second_order: bool = False,
     sharpness: float = 1.0,
     normalise: bool = True,
+    horizontal_only: bool = False,
 ) -> Float[Tensor, "b"]:
     """mean |dx d*| exp(-a mean_c |dx I|) + mean |dy d*| exp(-a mean_c |dy I|) per sample
     [monodepth2], with a = `sharpness`; with `second_order` plus the same of second differences
@@ -35,7 +36,9 @@ def edge_aware_smoothness(
         inverse_depth = inverse_depth / (inverse_depth.mean((2, 3), keepdim=True) + MEAN_FLOOR)
     roughness = inverse_depth.new_zeros(len(inverse_depth))
     if first_order:
-        roughness = roughness + edge_weighted_slope(inverse_depth, image, sharpness)
+        roughness = roughness + edge_weighted_slope(
+            inverse_depth, image, sharpness, horizontal_only
+        )
     if second_order:
         roughness = roughness + edge_weighted_curvature(inverse_depth, image, sharpness)
     return roughness
@@ -53,6 +56,8 @@ class Smoothness(Term):
         normalise: divides inverse depth by its mean; [featdepth] leaves that out where a stereo
             pair gives the scale, and [sfmlearner] altogether. In network units then.
         first_order: penalises first differences.
+        horizontal_only: of these only those along rows, as the released code of [monodepth] does,
+            though its paper has both.
 
     Raises:
         ValueError: differences of neither order are penalised.
@@ -69,12 +74,14 @@ class Smoothness(Term):
         sharpness: float = 1.0,
         normalise: bool = True,
         first_order: bool = True,
+        horizontal_only: bool = False,
     ) -> None:
         super().__init__()
         if not (first_order or second_order):
             raise ValueError("smoothness: expected first_order or second_order, got neither")
         self.at = at
         self.first_order = first_order
+        self.horizontal_only = horizontal_only
         self.second_order = second_order
         self.sharpness = sharpness
         self.normalise = normalise
@@ -94,6 +101,7 @@ class Smoothness(Term):
                 second_order=self.second_order,
                 sharpness=self.sharpness,
                 normalise=self.normalise,
+                horizontal_only=self.horizontal_only,
             )
             sums.append(roughness.sum() / 2**scale)
         counts = sums[0].new_full((len(sums),), float(len(scene.batch)))

@@ -26,13 +26,14 @@ Need = Literal[
     "brightness",
     "true_poses",
     "ordinal",
+    "partner",
 ]
 """What a term may look at beside the predicted depth: `hint` is how well the hint explains the
 target, `proxy` the hint itself, `confidence` how far it is to be trusted, `distance` how far the
 camera moved, `features` how well warped features explain those of the target, `feature_pyramid`
 and `reconstruction` what a network says that learns features, `brightness` how exposure changed,
 `true_poses` how the camera truly moved, `ordinal` answers to whether depth
-is beyond one threshold after the other."""
+is beyond one threshold after the other, `partner` the scene from the other camera of the pair."""
 
 KEPT, BELIEVED = "kept", "believed"
 """What terms call their maps `{name}_{scale}` of the pixels at which the photometric error counts,
@@ -181,4 +182,6 @@ SUPPLIERS: Mapping[Need, str] = {
     "`temporal_poses: true`, or `stereo` in `frames:`",
     "brightness": "give the predictor a network for `brightness`",
     "ordinal": "give the predictor a depth network that answers so, as DORN does",
+    "partner": "give the predictor a depth network that sees both pictures of a pair, as "
+    "MonodepthNetwork does, and `stereo` in `frames:`",
 }

@@ -37,6 +37,8 @@ class RawDepth:
     """Logits of the predictive mask, one channel per source."""
     ordinal: Ordinal | None = None
     """What depth was decoded from, in network units."""
+    partner_depth: Mapping[int, Float[Tensor, "b 1 _ _"]] | None = None
+    """Of the right picture of a pair, by networks that see it in the left one [monodepth]."""
 
 
 class DepthModule(nn.Module):

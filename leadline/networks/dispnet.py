@@ -69,8 +69,8 @@ class DisparityDecoder(nn.Module):
         outputs: disparities at each pixel.
         response: what makes a disparity of a head's logits.
         activation: after every convolution but those of heads.
-        enlarging: `transposed` convolutions of 3x3 [sfmlearner], or `nearest` pixels and a 3x3
-            convolution [monodepth].
+        enlarging: `transposed` convolutions of 3x3, and disparities bilinearly [sfmlearner], or
+            `nearest` pixels of both, and a 3x3 convolution [monodepth].
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class DisparityDecoder(nn.Module):
         enlarging: Enlarging,
     ) -> None:
         super().__init__()
-        self._response = response
+        self._response, self._enlarging = response, enlarging
         stages = len(channels)
         self.enlargings, self.merges = nn.ModuleList(), nn.ModuleList()
         for stage, width in enumerate(DECODER_WIDTHS[:stages]):
@@ -111,7 +111,8 @@ class DisparityDecoder(nn.Module):
             x = self.enlargings[stage](x)[..., : wanted[0], : wanted[1]]
             parts = [x] if stage == 0 else [x, maps[stage - 1]]
             if stage + 1 in found:
-                parts.append(_enlarged(found[stage + 1], (wanted[0], wanted[1])).to(x.dtype))
+                seen = _enlarged(found[stage + 1], self._enlarging)
+                parts.append(seen[..., : wanted[0], : wanted[1]].to(x.dtype))
             x = self.merges[stage](torch.cat(parts, dim=1))
             if stage in SCALES:
                 found[stage] = self._response(apply_in_full_precision(self.heads[stage], x))
@@ -179,9 +180,10 @@ def _enlarging(inputs: int, outputs: int, how: Enlarging) -> nn.Module:
     )
 
 
-def _enlarged(values: Float[Tensor, "b k _ _"], size: tuple[int, int]) -> Float[Tensor, "b k _ _"]:
-    whole = functional.interpolate(values, scale_factor=2.0, mode="bilinear", align_corners=False)
-    return whole[..., : size[0], : size[1]]
+def _enlarged(values: Float[Tensor, "b k _ _"], how: Enlarging) -> Float[Tensor, "b k _ _"]:
+    if how == "nearest":
+        return functional.interpolate(values, scale_factor=2.0, mode="nearest")
+    return functional.interpolate(values, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
 def _initialise(module: nn.Module) -> None:

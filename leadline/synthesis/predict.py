@@ -14,7 +14,7 @@ from leadline.networks.depth import DepthModule
 from leadline.networks.explaining_pose import ExplainingPose
 from leadline.networks.features import FeatureAutoencoder, FeatureExtractor
 from leadline.networks.pose import JointPoseNetwork
-from leadline.offset import TARGET, Offset
+from leadline.offset import STEREO, TARGET, Offset
 from leadline.synthesis.exposure import exposed_as_target
 from leadline.types import Batch, FeatureMaps, Ordinal, Predictions
 
@@ -74,8 +74,11 @@ class DepthAndPose(nn.Module):
         raw = self.depth(batch.inputs[TARGET], intrinsics)
         predicted, explainability = self._look(batch)
         metres = batch.unit if batch.zoom is None else batch.unit * batch.zoom[:, None, None, None]
+        depth = {TARGET: {s: depth.float() * metres for s, depth in raw.depth.items()}}
+        if raw.partner_depth is not None and STEREO in batch.images:
+            depth[STEREO] = {s: each.float() * metres for s, each in raw.partner_depth.items()}
         predictions = Predictions(
-            depth={TARGET: {s: depth.float() * metres for s, depth in raw.depth.items()}},
+            depth=depth,
             poses={
                 offset: _known_or(batch, offset, predicted.get(offset)) for offset in batch.sources
             },

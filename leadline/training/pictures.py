@@ -17,9 +17,9 @@ from leadline.losses.term import BELIEVED, KEPT, Objective
 from leadline.offset import TARGET
 from leadline.synthesis.errors import Explainer, Explanation
 from leadline.training.module import DepthTraining
-from leadline.training.step import EXPLANATIONS
+from leadline.training.step import scene_of
 from leadline.training.supply import supplied_by_predictor
-from leadline.types import Batch, Errors, LossValue, Predictions, Scene
+from leadline.types import Batch, Errors, LossValue, Predictions
 
 Picture = UInt8[np.ndarray, "_ _ 3"]
 
@@ -65,11 +65,11 @@ def scene_sheet(
     """All that the objective sees of one sample at this step, and what it makes of it, at the
     finest scale, as one captioned sheet.
     """
-    wanted: set[Explanation] = {"predicted", "warped"} if batch.sources else set()
-    wanted |= EXPLANATIONS & objective.needed()
+    shown: frozenset[Explanation] = frozenset({"predicted", "warped"} if batch.sources else ())
     with torch.no_grad():
-        errors = explainer(batch, predictions, wanted)
-        _, parts = objective(Scene(batch, predictions, errors), step)
+        scene = scene_of(batch, predictions, explainer, objective.needed(), shown)
+        _, parts = objective(scene, step)
+    errors = scene.errors
     cells = {"target": picture_of(batch.images[TARGET][index])}
     if predictions.reconstruction is not None:
         painted = predictions.reconstruction[min(predictions.reconstruction)]

@@ -7,9 +7,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, distributed, nn
 
-from leadline.losses.term import Objective
+from leadline.losses.term import Need, Objective
 from leadline.offset import TARGET
 from leadline.synthesis.errors import Explainer, Explanation
+from leadline.synthesis.partner import from_partner
 from leadline.types import Batch, LossValue, Predictions, Scene
 
 EXPLANATIONS: frozenset[Explanation] = frozenset({"predicted", "identity", "hint", "features"})
@@ -43,14 +44,34 @@ def training_step(
         ValueError: nothing tells the pose of a source.
     """
     predictions: Predictions = predictor(batch)
-    wanted = EXPLANATIONS & objective.needed()
-    scene = Scene(batch, predictions, explainer(batch, predictions, wanted))
+    scene = scene_of(batch, predictions, explainer, objective.needed())
     loss, parts = objective(scene, step)
     check_finite(parts, predictions, batch)
     if distributed.is_available() and distributed.is_initialized():
         parts = {name: pooled(value) for name, value in parts.items()}
         loss = objective.total(parts)
     return Step(loss, parts, scene)
+
+
+def scene_of(
+    batch: Batch,
+    predictions: Predictions,
+    explainer: Explainer,
+    needed: frozenset[Need],
+    more: frozenset[Explanation] = frozenset(),
+) -> Scene:
+    """All that terms look at who need so much, from the partner's side too if they do.
+
+    Raises:
+        ValueError: the batch or the predictions lack it.
+    """
+    wanted = (EXPLANATIONS & needed) | more
+    scene = Scene(batch, predictions, explainer(batch, predictions, wanted))
+    if "partner" not in needed:
+        return scene
+    other = from_partner(batch, predictions)
+    sides = wanted & {"predicted", "identity"}
+    return replace(scene, partner=Scene(*other, explainer(*other, sides)))
 
 
 def check_finite(parts: Mapping[str, LossValue], predictions: Predictions, batch: Batch) -> None:

@@ -34,6 +34,15 @@ def test_missing_neighbours_are_counted_by_reason(source: KittiRaw) -> None:
     assert f"2 skipped, no frame at -1 ({SEQUENCE}); first: {SEQUENCE} 0 l" in str(selection)
 
 
+def test_a_partner_may_have_to_stand_to_the_right(source: KittiRaw) -> None:
+    """Of a pair only the left picture is a target then; frames in time have no such side."""
+    selection = select(source, source.frames, Needs((STEREO,), partner_right=True))
+    assert [frame.camera for frame in selection.frames] == [0] * 4
+    assert selection.reasons() == {"its partner stands to its left": 4}
+    needs = Needs(VIDEO, every_offset=False, partner_right=True)
+    assert len(select(source, source.frames, needs).frames) == 8
+
+
 def test_neighbours_may_be_absent_if_one_is_there(tmp_path: Path) -> None:
     write_kitti(tmp_path)
     write_drive(tmp_path, 1, sequence=f"{DATE}/single")
