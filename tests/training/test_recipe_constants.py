@@ -359,37 +359,3 @@ def test_the_baseline_is_without_the_three_ideas_of_monodepth2() -> None:
     other = ideas["model"]["objective"]["reprojection"]["term"]["init_args"]
     assert (other.pop("reduction"), other.pop("automask")) == ("min", True)
     assert without == ideas
-
-
-@pytest.mark.parametrize("masked", [False, True])
-def test_constants_of_sfmlearner(masked: bool) -> None:
-    """With its masks as in the paper, and without as the released code trains."""
-    content = recipe("sfmlearner_m_mask" if masked else "sfmlearner_m")
-    data, model = content["data"], content["model"]
-    assert (data["height"], data["width"], data["batch_size"]) == (128, 416, 4)
-    assert (data["frames"], data["zoom"], data["flip"], data["jitter"]) == (
-        [0, -1, 1],
-        1.15,
-        "none",
-        False,
-    )
-    assert data["static"] == "skip"
-    explainer = model["explainer"]
-    assert explainer == {"ssim_weight": 0.0, "padding": "zeros", "judged_at": "own"}
-    objective = model["objective"]
-    # Sums over two sources of colours from -1 to 1 are four times means of those from 0 to 1.
-    assert objective["reprojection"]["weight"] == 4
-    smoothness = objective["smoothness"]
-    assert smoothness["weight"] == 0.5
-    assert smoothness["term"]["init_args"] == {
-        "first_order": False,
-        "second_order": True,
-        "sharpness": 0.0,
-        "normalise": False,
-    }
-    if masked:
-        assert objective["explainability"]["weight"] == 2 * 0.2
-    assert ("explainability" in objective) == masked
-    assert model["optimiser"]["init_args"] == {"lr": 2e-4, "betas": [0.9, 0.999]}
-    assert "schedule" not in model
-    assert content["run"]["steps"] == 200_000

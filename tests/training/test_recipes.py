@@ -43,7 +43,7 @@ def config_of(name: str, *overrides: str) -> Namespace:
     offline = (
         [*NARROW] if "packnet.PackNet" in text else [OFFLINE] if "      depth:\n" in text else []
     )
-    if "dispnet.DispNet" in text or "monodepth.Monodepth" in text:
+    if any(f"{each}\n" in text for each in ("DispNet", "MonodepthNetwork", "GargNetwork")):
         offline = []
     if "eigen.EigenNetwork" in text:
         offline = [f"{SUPERVISED}.size=[64,96]"]
