@@ -182,6 +182,6 @@ SUPPLIERS: Mapping[Need, str] = {
     "`temporal_poses: true`, or `stereo` in `frames:`",
     "brightness": "give the predictor a network for `brightness`",
     "ordinal": "give the predictor a depth network that answers so, as DORN does",
-    "partner": "give the predictor a depth network that sees both pictures of a pair, as "
-    "MonodepthNetwork does, and `stereo` in `frames:`",
+    "partner": "give the predictor `partner: true`, or a depth network that sees both pictures of "
+    "a pair, as MonodepthNetwork does, and `stereo` in `frames:`",
 }

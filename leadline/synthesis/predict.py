@@ -18,7 +18,7 @@ from leadline.offset import STEREO, TARGET, Offset
 from leadline.synthesis.exposure import exposed_as_target
 from leadline.types import Batch, FeatureMaps, Ordinal, Predictions
 
-BRIGHTNESS, EXPLAINABILITY = "brightness", "explainability"
+BRIGHTNESS, EXPLAINABILITY, PARTNER = "brightness", "explainability", "partner"
 """What networks for them make, as losses ask for it."""
 
 
@@ -47,6 +47,9 @@ class DepthAndPose(nn.Module):
     Parts of images that are shown larger make motion look different from what it is, and are
     refused where it is predicted, unless `zoomed_poses` says that it be taken for what it looks
     like, as in [sfmlearner].
+
+    With `partner` the depth network looks at the stereo partner's picture too, so that terms can
+    ask the same of both pictures, and whether they agree.
     """
 
     def __init__(
@@ -56,8 +59,10 @@ class DepthAndPose(nn.Module):
         extractor: FeatureExtractor | None = None,
         brightness: BrightnessNetwork | None = None,
         zoomed_poses: bool = False,
+        partner: bool = False,
     ) -> None:
         super().__init__()
+        self.partner = partner
         self.zoomed_poses = zoomed_poses
         self.depth = depth
         self.pose = pose
@@ -67,6 +72,7 @@ class DepthAndPose(nn.Module):
         self.makes |= frozenset() if brightness is None else {BRIGHTNESS}
         if isinstance(pose, ExplainingPose) and pose.explains:
             self.makes |= {EXPLAINABILITY}
+        self.makes |= {PARTNER} if partner else frozenset()
         """What losses may look at beside depth and pose."""
 
     def forward(self, batch: Batch) -> Predictions:
@@ -75,8 +81,12 @@ class DepthAndPose(nn.Module):
         predicted, explainability = self._look(batch)
         metres = batch.unit if batch.zoom is None else batch.unit * batch.zoom[:, None, None, None]
         depth = {TARGET: {s: depth.float() * metres for s, depth in raw.depth.items()}}
-        if raw.partner_depth is not None and STEREO in batch.images:
-            depth[STEREO] = {s: each.float() * metres for s, each in raw.partner_depth.items()}
+        of_partner = raw.partner_depth
+        if self.partner and of_partner is None and STEREO in batch.images:
+            camera = None if batch.intrinsics is None else batch.intrinsics[STEREO]
+            of_partner = self.depth(_present(batch.inputs, batch, STEREO), camera).depth
+        if of_partner is not None and STEREO in batch.images:
+            depth[STEREO] = {s: each.float() * metres for s, each in of_partner.items()}
         predictions = Predictions(
             depth=depth,
             poses={

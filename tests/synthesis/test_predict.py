@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from leadline.geometry.grid import Grid
 from leadline.geometry.pose import pose_from_rotvec
-from leadline.networks.depth import DepthNetwork, RawDepth
+from leadline.networks.depth import DepthModule, DepthNetwork, RawDepth
 from leadline.networks.features import FeatureExtractor
 from leadline.networks.pose import JointPoseNetwork
 from leadline.offset import STEREO, TARGET, Offset
@@ -90,6 +90,28 @@ def test_a_pose_network_takes_no_zoom() -> None:
     assert seen.poses[NEXT].isfinite().all()
     stereo = replace(plane_batch(sources=(STEREO,)), zoom=batch.zoom)
     assert torch.equal(predictor(Stepping())(stereo).poses[STEREO], batch.known_poses[STEREO])
+
+
+def test_the_depth_network_looks_at_the_partner_where_it_is_asked_to() -> None:
+    """Any depth network; an absent partner is no black picture."""
+    batch = without(plane_batch(), STEREO, index=1)
+    shown = []
+
+    class Noting(DepthModule):
+        def forward(self, image: Tensor, intrinsics: Tensor | None = None) -> RawDepth:
+            shown.append(image)
+            return RawDepth({0: 1 + image.mean(1, keepdim=True)})
+
+    plain = DepthAndPose(Noting())(batch)
+    assert set(plain.depth) == {TARGET}
+    both = DepthAndPose(Noting(), partner=True)
+    assert both.makes == {"partner"}
+    depth = both(batch).depth
+    torch.testing.assert_close(depth[TARGET][0], plain.depth[TARGET][0])
+    assert torch.equal(shown[-1][0], batch.inputs[STEREO][0])
+    assert torch.equal(shown[-1][1], batch.inputs[TARGET][1])
+    expected = batch.unit * (1 + shown[-1].mean(1, keepdim=True))
+    torch.testing.assert_close(depth[STEREO][0], expected)
 
 
 @pytest.mark.parametrize("known", [(), (1,), (0, 1)])
