@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Literal, cast
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
@@ -32,12 +33,27 @@ class MonodepthNetwork(DepthModule):
     Args:
         encoder: `vgg`, seven pairs of convolutions, or `resnet50`, residual blocks without norms;
             both from random weights.
+        initial_disparity: what the network says, about, before it has learnt anything, as a share
+            of the width: by default 0.15, as random weights say, which is 2 m on KITTI; thousands
+            of steps go by until that is unlearnt.
+
+    Raises:
+        ValueError: the first disparity is not between 0 and 0.3.
     """
 
     makes = frozenset({"partner"})
 
-    def __init__(self, encoder: Literal["vgg", "resnet50"] = "vgg") -> None:
+    def __init__(
+        self,
+        encoder: Literal["vgg", "resnet50"] = "vgg",
+        initial_disparity: float | None = None,
+    ) -> None:
         super().__init__()
+        if initial_disparity is not None and not 0 < initial_disparity < LARGEST_DISPARITY:
+            raise ValueError(
+                f"initial_disparity: expected a share of the width between 0 and "
+                f"{LARGEST_DISPARITY}, got {initial_disparity}"
+            )
         self.encoder: ConvolutionEncoder | ResidualEncoder = (
             ConvolutionEncoder(_elu, strided_first=False) if encoder == "vgg" else ResidualEncoder()
         )
@@ -48,6 +64,10 @@ class MonodepthNetwork(DepthModule):
             if isinstance(module, nn.Conv2d):
                 nn.init.xavier_uniform_(module.weight)
                 nn.init.zeros_(cast(Tensor, module.bias))
+        if initial_disparity is not None:
+            share = torch.tensor(initial_disparity / LARGEST_DISPARITY)
+            for head in self.decoder.heads:
+                nn.init.constant_(cast(Tensor, head.bias), torch.logit(share).item())
 
     def forward(
         self, image: Float[Tensor, "b 3 h w"], intrinsics: Float[Tensor, "b 3 3"] | None = None

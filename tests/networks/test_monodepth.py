@@ -83,6 +83,16 @@ def test_two_disparities_at_four_scales(encoder: str, size: tuple[int, int]) -> 
             assert (1 / depth <= 0.3 + 1e-5).all()
 
 
+def test_first_disparities() -> None:
+    torch.manual_seed(0)
+    image = torch.rand(1, 3, 64, 128)
+    for initial, expected in ((None, 0.15), (0.03, 0.03)):
+        disparity = 1 / MonodepthNetwork("vgg", initial)(image).depth[0]
+        assert disparity.median().item() == pytest.approx(expected, rel=0.4)
+    with pytest.raises(ValueError, match="initial_disparity: expected a share"):
+        MonodepthNetwork("vgg", 0.3)
+
+
 def pair(depth: float = 10.0) -> Batch:
     return plane_batch(size=(32, 64), depth=depth, sources=(STEREO,))
 
