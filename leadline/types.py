@@ -201,6 +201,9 @@ class Predictions(_Record):
     """The target as such a network paints it from its features, by scale."""
     uncertainty: Mapping[int, Float[Tensor, "b 1 _ _"]] | None = None
     """Log of the per-pixel scale of the depth residual, u in exp(-u) * residual + u."""
+    photometric_uncertainty: Mapping[int, Float[Tensor, "b n _ _"]] | None = None
+    """Log of the per-pixel scale of the photometric error, u in exp(-u) * error + u, one channel
+    per source."""
     explainability: Mapping[int, Float[Tensor, "b n _ _"]] | None = None
     """Logits of the predictive mask, one channel per source."""
     ordinal: Ordinal | None = None

@@ -17,6 +17,7 @@ Need = Literal[
     "proxy",
     "confidence",
     "uncertainty",
+    "photometric_uncertainty",
     "explainability",
     "depth",
     "distance",
@@ -169,6 +170,7 @@ SUPPLIERS: Mapping[Need, str] = {
     "confidence": "make hints with confidence (`leadline hints`), give `--hints FOLDER`, and "
     "`hint_confidence: true` in `data:`",
     "uncertainty": "give the depth network `uncertainty: true`",
+    "photometric_uncertainty": "give the depth network `uncertain_sources`, one for each source",
     "explainability": "give the predictor an `ExplainingPose` as `pose`, or the depth network "
     "`explained_sources`, one for each source",
     "depth": "the data set has no true depth to train on",

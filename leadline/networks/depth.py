@@ -19,6 +19,7 @@ from leadline.networks.weights import Weights
 from leadline.types import Ordinal
 
 DEPTH, UNCERTAINTY, EXPLAINABILITY = "depth", "uncertainty", "explainability"
+PHOTOMETRIC_UNCERTAINTY = "photometric_uncertainty"
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class RawDepth:
     """Logits of the predictive mask, one channel per source."""
     ordinal: Ordinal | None = None
     """What depth was decoded from, in network units."""
+    photometric_uncertainty: Mapping[int, Float[Tensor, "b n _ _"]] | None = None
+    """u in exp(-u) * error + u, one channel for each source."""
     partner_depth: Mapping[int, Float[Tensor, "b 1 _ _"]] | None = None
     """Of the right picture of a pair, by networks that see it in the left one [monodepth]."""
 
@@ -75,6 +78,8 @@ class DepthNetwork(DepthModule):
             its own [sfmlearner].
         initial_depth: what the network sees, about, before it has learnt anything, in network
             units.
+        uncertain_sources: with n > 0, also predict the log-scale of the photometric error of each
+            of n sources, by heads beside those of depth [sfm-from-sfm].
 
     Raises:
         ValueError: the range is empty, or the backbone cannot be built as asked.
@@ -90,6 +95,7 @@ class DepthNetwork(DepthModule):
         uncertainty: bool = False,
         explained_sources: int = 0,
         initial_depth: float | None = None,
+        uncertain_sources: int = 0,
     ) -> None:
         super().__init__()
         check_depth_range(minimum_depth, maximum_depth)
@@ -97,9 +103,13 @@ class DepthNetwork(DepthModule):
         self.maximum_depth = maximum_depth
         self.backbone = Backbone(backbone, weights)
         strides, channels = self.backbone.strides, self.backbone.channels
-        heads = {DEPTH: 1, UNCERTAINTY: 1} if uncertainty else {DEPTH: 1}
-        extras = {UNCERTAINTY: uncertainty, EXPLAINABILITY: explained_sources > 0}
-        self.makes = frozenset(name for name, made in extras.items() if made)
+        extras = {
+            UNCERTAINTY: int(uncertainty),
+            PHOTOMETRIC_UNCERTAINTY: uncertain_sources,
+        }
+        heads = {DEPTH: 1} | {name: count for name, count in extras.items() if count}
+        self.makes = frozenset(heads) - {DEPTH}
+        self.makes |= {EXPLAINABILITY} if explained_sources else frozenset()
         self.decoder = SkipDecoder(strides, channels, heads)
         if initial_depth is not None:
             self._start_at(logit_of_depth(initial_depth, minimum_depth, maximum_depth))
@@ -127,13 +137,18 @@ class DepthNetwork(DepthModule):
                 scale: bounded_depth(x, self.minimum_depth, self.maximum_depth)
                 for scale, x in cropped[DEPTH].items()
             },
-            uncertainty=(
-                {scale: bounded_log_scale(x) for scale, x in cropped[UNCERTAINTY].items()}
-                if UNCERTAINTY in cropped
-                else None
-            ),
+            uncertainty=_log_scales(cropped.get(UNCERTAINTY)),
             explainability=cropped.get(EXPLAINABILITY),
+            photometric_uncertainty=_log_scales(cropped.get(PHOTOMETRIC_UNCERTAINTY)),
         )
+
+
+def _log_scales(
+    logits: Mapping[int, Float[Tensor, "b _ _ _"]] | None,
+) -> dict[int, Float[Tensor, "b _ _ _"]] | None:
+    if logits is None:
+        return None
+    return {scale: bounded_log_scale(x) for scale, x in logits.items()}
 
 
 def cropped_to_image(

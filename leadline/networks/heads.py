@@ -104,7 +104,7 @@ def clamped_straight_through(values: Float[Tensor, "*n"], most: float) -> Float[
     return values + (values.clamp(-most, most) - values).detach()
 
 
-def bounded_log_scale(logits: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 h w"]:
+def bounded_log_scale(logits: Float[Tensor, "b k h w"]) -> Float[Tensor, "b k h w"]:
     """u in exp(-u) * residual + u [sfm-from-sfm], between -6 and 6: u = 6 tanh(logits / 6).
 
     u is the log of the residual that the network expects. It may be negative, since residuals are

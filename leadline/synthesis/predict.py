@@ -93,6 +93,7 @@ class DepthAndPose(nn.Module):
                 offset: _known_or(batch, offset, predicted.get(offset)) for offset in batch.sources
             },
             uncertainty=raw.uncertainty,
+            photometric_uncertainty=raw.photometric_uncertainty,
             explainability=raw.explainability if explainability is None else explainability,
             ordinal=_ordinal_in_metres(raw.ordinal, metres),
         )
