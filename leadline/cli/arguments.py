@@ -263,6 +263,7 @@ def _add_evaluate(subparsers: Any) -> None:
         "--refine", type=int, metavar="N", help="refine the network by N iterations per sample"
     )
     parser.add_argument("--refine-per", choices=["sample", "sequence"], help="default: sample")
+    parser.add_argument("--refine-prior", type=float, help="see `leadline refine`; default: 0.05")
     parser.add_argument("--hints", type=Path, help="folder of hints, for --refine")
     parser.add_argument(
         "--poses",

@@ -108,8 +108,8 @@ def trajectory(options: argparse.Namespace) -> int:
     with progress("frames") as advance:
         found = predict_paths(options.model, source, frames, options.out, options.device, advance)
     write_page(found, options.out)
-    for frame, reason in found.failed.items():
-        print(f"leadline: {frame}: {reason}", file=sys.stderr)
+    for reason in dict.fromkeys(found.failed.values()):
+        print(f"leadline: {reason}", file=sys.stderr)
     print(found)
     print("\n".join(summary_lines(found.scores)))
     return 1 if found.failed else 0

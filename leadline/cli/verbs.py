@@ -234,9 +234,14 @@ def evaluate(options: argparse.Namespace) -> None:
     from leadline.evaluation.table import evaluation_table
     from leadline.inference.refine import RefineSettings
 
-    for name in ("hints", "refine_per"):
+    for name in ("hints", "refine_per", "refine_prior"):
         if getattr(options, name) is not None and options.refine is None:
             raise ValueError(f"--{name.replace('_', '-')}: expected --refine N beside it, got none")
+    if options.poses and options.refine is not None:
+        raise ValueError(
+            "--poses: expected no --refine beside it, got both: motions are those of the trained "
+            "network; give two commands"
+        )
     _refuse_mixture(options)
     if options.predictions is not None:
         if options.truth is None:
@@ -273,7 +278,13 @@ def evaluate(options: argparse.Namespace) -> None:
                 refine=(
                     None
                     if options.refine is None
-                    else RefineSettings(options.refine, options.refine_per or "sample")
+                    else RefineSettings(
+                        options.refine,
+                        options.refine_per or "sample",
+                        prior=RefineSettings.prior
+                        if options.refine_prior is None
+                        else options.refine_prior,
+                    )
                 ),
                 hints=options.hints,
                 poses=options.poses,

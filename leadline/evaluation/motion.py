@@ -1,13 +1,15 @@
 """The paths that a network saw, scored against recorded ones: figures, a table, plots."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from leadline.evaluation.results import counted
 from leadline.files import atomic_path
+from leadline.inference.path_files import KITTI, TUM
 from leadline.inference.paths import PredictedPath
 from leadline.metrics.trajectory import (
     SNIPPET,
@@ -24,7 +26,7 @@ from leadline.metrics.trajectory import (
 from leadline.report.elements import Column, Element, Section, Table, Text
 from leadline.report.paths import PathChart
 
-RESULTS = "trajectory.json"
+RESULTS, PAGE = "trajectory.json", "report.html"
 
 
 @dataclass(frozen=True)
@@ -73,13 +75,57 @@ def score_path(found: PredictedPath, metric: bool) -> PathScore:
     )
 
 
-def save_scores(scores: Sequence[PathScore], model: str, metric: bool, out: Path) -> None:
-    """`trajectory.json`: every path's figures.
+def begin_scores(out: Path, subject: Mapping[str, str]) -> None:
+    """Remove what an earlier call wrote about the same model and data.
+
+    Raises:
+        ValueError: it was about others, or its record is none.
+        OSError: it cannot be removed.
+    """
+    path = out / RESULTS
+    if not path.exists():
+        return
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        recorded = {name: content[name] for name in subject}
+        names = [str(name) for name in content["names"]]
+    except (KeyError, TypeError, ValueError):
+        raise ValueError(
+            f"{path}: expected the record of paths, got something else; give another folder for "
+            "--out"
+        ) from None
+    for what, value in subject.items():
+        if recorded[what] != value:
+            raise ValueError(
+                f"{out}: holds paths by {recorded['model']} on {recorded['data']}, not those of "
+                f"{what} {value}; give another folder for --out"
+            )
+    # The record goes last: what is cut off here is found again.
+    for name in names:
+        for kind in (TUM, KITTI):
+            (out / kind / f"{name}.txt").unlink(missing_ok=True)
+    (out / PAGE).unlink(missing_ok=True)
+    path.unlink()
+
+
+def save_scores(
+    scores: Sequence[PathScore],
+    names: Sequence[str],
+    subject: Mapping[str, str],
+    metric: bool,
+    out: Path,
+) -> None:
+    """`trajectory.json`: which paths there are, and the figures of those that were scored.
 
     Raises:
         OSError: `out` cannot be written.
     """
-    content = {"model": model, "metric": metric, "paths": [asdict(score) for score in scores]}
+    content = {
+        **subject,
+        "metric": metric,
+        "names": list(names),
+        "paths": [asdict(score) for score in scores],
+    }
     with atomic_path(out / RESULTS) as temporary:
         temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
@@ -149,7 +195,7 @@ def summary_lines(scores: Sequence[PathScore]) -> list[str]:
     if not scores:
         return ["no recorded poses: nothing to score against"]
     lines = [
-        f"{len(scores)} paths scored, {sum(score.metres for score in scores):.0f} m",
+        f"{counted(len(scores), 'path')} scored, {sum(score.metres for score in scores):.0f} m",
         f"ATE of {SNIPPET} frames "
         f"{_mean([score.snippet_mean for score in scores]):.4f} m, whole "
         f"{_mean([score.error for score in scores]):.3f} m, scale "

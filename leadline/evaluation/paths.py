@@ -6,18 +6,19 @@ from pathlib import Path
 
 from leadline.data.sources.base import FrameId, Source
 from leadline.evaluation.motion import (
+    PAGE,
     PathScore,
+    begin_scores,
     motion_section,
     save_scores,
     score_path,
     summary_lines,
 )
+from leadline.evaluation.results import counted
 from leadline.inference.path_files import KITTI, TUM, write_path
 from leadline.inference.paths import PathPredictor, PredictedPath
 from leadline.report.elements import Section
 from leadline.report.page import report_page, save_page
-
-REPORT = "report.html"
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,9 @@ class FoundPaths:
 
     def __str__(self) -> str:
         count = sum(len(found.frames) for found in self.paths)
+        paths = counted(len(self.paths), "path")
         metres = "metres" if self.metric else "no metres: right up to one unknown factor"
-        return f"{len(self.paths)} paths of {count} frames in {TUM}/ and {KITTI}/, {metres}"
+        return f"{paths} of {count} frames in {TUM}/ and {KITTI}/, {metres}"
 
 
 def predict_paths(
@@ -46,13 +48,16 @@ def predict_paths(
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> FoundPaths:
     """Write the paths of the sequences of `frames`, whole, and `trajectory.json` with the scores of
-    those whose poses were recorded.
+    those whose poses were recorded. What an earlier call for the same model and data wrote is
+    removed first.
 
     Raises:
-        FileNotFoundError, ValueError: as `PathPredictor`; or no sequence has a path.
+        FileNotFoundError, ValueError: as `PathPredictor`; or no sequence has a path, or `out` is
+            about another model or other data.
         OSError: `out` cannot be written.
     """
     predictor = PathPredictor(model_folder, source, device)
+    begin_scores(out, _subject(model_folder, source))
     failed: dict[FrameId, str] = {}
     sequences = sorted({frame.sequence for frame in frames})
     paths = tuple(predictor.paths(sequences, failed, progress))
@@ -67,9 +72,14 @@ def predict_paths(
     scores = tuple(
         score_path(found, predictor.metric) for found in paths if found.truth is not None
     )
-    model = model_folder.resolve()
-    save_scores(scores, str(model), predictor.metric, out)
-    return FoundPaths(str(model), predictor.metric, paths, scores, failed)
+    subject = _subject(model_folder, source)
+    save_scores(scores, [found.name for found in paths], subject, predictor.metric, out)
+    return FoundPaths(subject["model"], predictor.metric, paths, scores, failed)
+
+
+def _subject(model_folder: Path, source: Source) -> dict[str, str]:
+    """What a folder of paths is about."""
+    return {"model": str(model_folder.resolve()), "data": str(source.root.resolve())}
 
 
 def scored_motion(
@@ -85,8 +95,8 @@ def scored_motion(
         FileNotFoundError, ValueError, OSError: as `predict_paths`; or no poses were recorded.
     """
     found = predict_paths(model_folder, source, frames, out)
-    for frame, reason in found.failed.items():
-        say(f"no motion of {frame}: {reason}")
+    for reason in dict.fromkeys(found.failed.values()):
+        say(f"no motion there: {reason}")
     if not found.scores:
         raise ValueError(
             f"{source.root}: expected recorded poses to score motion against, found none; leave "
@@ -106,4 +116,4 @@ def write_page(found: FoundPaths, out: Path) -> None:
     if found.scores:
         section = motion_section(found.scores, found.paths, found.metric)
         title = f"Paths by {found.model}"
-        save_page(report_page([section], title=title, subtitle=str(found)), out / REPORT)
+        save_page(report_page([section], title=title, subtitle=str(found)), out / PAGE)

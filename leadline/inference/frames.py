@@ -23,7 +23,7 @@ from leadline.inference.frames_record import FramesSummary, LossTable
 from leadline.inference.predict_files import PathAndDepth, write_predictions
 from leadline.inference.predictor import DepthPredictor, to_native
 from leadline.inference.trained_recipe import TrainedRecipe, load_trained_recipe
-from leadline.offset import TARGET
+from leadline.offset import STEREO, TARGET
 from leadline.types import Batch, Sample
 from leadline.workers import available_cores
 
@@ -121,12 +121,17 @@ class FrameReader:
         """The sample without what would stop the others: sources that nothing tells the way to, and
         the lack of a hint, which becomes one without a pixel.
         """
-        predicts = getattr(self.recipe.predictor, "predicts_motion", False)
+        predictor = self.recipe.predictor
+        predicts = getattr(predictor, "predicts_motion", False)
         images = {
             offset: image
             for offset, image in sample.images.items()
             if offset == TARGET or offset in sample.known_poses or (predicts and offset.camera == 0)
         }
+        # To the left it is not the picture whose depth such a network says.
+        pose = sample.known_poses.get(STEREO)
+        if getattr(predictor, "partner_right", False) and pose is not None and pose[0, 3] >= 0:
+            images.pop(STEREO, None)
         hint, confidence = sample.hint, sample.hint_confidence
         if self.extras.hints is not None and hint is None:
             hint = torch.zeros(1, *sample.images[TARGET].shape[-2:])

@@ -33,7 +33,7 @@ class PredictedPath:
     path: CameraPath
     """camera_to_world of each frame, the world being the first one's camera."""
     seconds: Float64[np.ndarray, "n"]
-    """Since the first frame; NaN where the data have no times."""
+    """Since the first frame of the sequence; NaN where the data have no times."""
     truth: CameraPath | None
     """The same by recorded poses, where all frames have them."""
 
@@ -69,7 +69,11 @@ class PathPredictor:
         self.metric = recipe.config.metric
         self._source = source
         frames = [frame for frame in source.frames if frame.camera == 0]
-        self._reader = FrameReader(model, _seeing(recipe, self.step), source, frames)
+        seeing = _seeing(recipe, self.step)
+        self._reader = FrameReader(model, seeing, source, frames)
+        # Where another frame than the step's own cannot be read, the step is seen without it.
+        pair = replace(seeing, offsets=(TARGET, self.step))
+        self._pairs = FrameReader(model, pair, source, frames)
         self._predictor = recipe.predictor
 
     def paths(
@@ -93,7 +97,11 @@ class PathPredictor:
             for run in self._runs(chain, motions):
                 first = first_of.setdefault(run[0].sequence, run[0])
                 suffix = "" if run[0] == first else f"_from_{run[0].index}"
-                yield self._predicted(f"{run[0].sequence}{suffix}", run, motions)
+                yield self._predicted(f"{self._name(run[0].sequence)}{suffix}", run, motions)
+
+    def _name(self, sequence: str) -> str:
+        """As the sequence, or as the data set where images lie in its own folder."""
+        return self._source.root.resolve().name if sequence in ("", ".") else sequence
 
     def _chains(self, sequence: str) -> list[list[FrameId]]:
         """Runs of frames each of which is the next one's neighbour."""
@@ -121,7 +129,7 @@ class PathPredictor:
         """By the earlier frame of each step, the later camera in the earlier one's."""
         samples: dict[FrameId, Sample] = {}
         for target in targets:
-            sample = self._reader.read(target, failed)
+            sample = self._reader.read(target, {}) or self._pairs.read(target, failed)
             if sample is not None and self.step in sample.images:
                 samples[target] = sample
         if not samples:
@@ -160,7 +168,8 @@ class PathPredictor:
         path = [np.eye(4)]
         for frame in run[:-1]:
             path.append(path[-1] @ motions[frame])
-        seconds = [self._source.seconds(run[0], frame) for frame in run]
+        first = self._source.sequences[run[0].sequence][0]
+        seconds = [self._source.seconds(first, frame) for frame in run]
         return PredictedPath(name, run, np.stack(path), np.array(seconds), self._truth(run))
 
     def _truth(self, run: Sequence[FrameId]) -> CameraPath | None:

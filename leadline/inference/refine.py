@@ -71,7 +71,7 @@ class RefineSettings:
 
     def __str__(self) -> str:
         text = f"{self.iterations} iterations per {self.per} at {self.learning_rate:g}"
-        text += f", prior {self.prior:g}"
+        text += f" with prior {self.prior:g}"
         if self.per == "sequence":
             text += f", batches of {self.batch_size}, order {self.seed}"
         return text

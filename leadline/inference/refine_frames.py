@@ -179,4 +179,4 @@ def _offered(reader: FrameReader) -> frozenset[Need]:
         ways = ways_to_neighbours(reader.source, reader.frames, in_time)
         ways.check()
         found |= {"distance"} if ways.give_metres else set()
-    return frozenset(found) | supplied_by_predictor(recipe.predictor)
+    return frozenset(found) | supplied_by_predictor(recipe.predictor, recipe.offsets)

@@ -29,8 +29,9 @@ class MaskedReprojection(Term):
         if scene.errors.predicted is None:
             raise ValueError("the predicted warps were not asked for")
         sums, counts, maps = [], [], {}
-        for scale, logits in _explainability(scene).items():
-            predicted, mask = scene.errors.predicted[scale], logits.sigmoid()
+        masks = _explainability(scene)
+        for scale in masks.keys() & scene.errors.predicted.keys():
+            predicted, mask = scene.errors.predicted[scale], masks[scale].sigmoid()
             if mask.shape[-2:] != predicted.shape[-2:]:
                 mask = to_full_size(mask, scale, scene.batch.size)
             masked = mask * predicted
@@ -70,6 +71,7 @@ def _explainability(scene: Scene) -> dict[int, Float[Tensor, "b n h w"]]:
         if value.shape[1] != sources:
             raise ValueError(
                 f"explainability: expected one mask for each of {sources} sources, "
-                f"the network makes {value.shape[1]}; set its `explained_sources`"
+                f"the network makes {value.shape[1]}; change `frames:` or the network "
+                "(`explained_sources` of a depth network; an ExplainingPose sees frames in time)"
             )
     return {scale: value.float() for scale, value in logits.items()}

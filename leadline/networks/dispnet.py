@@ -13,6 +13,7 @@ from torch.nn import functional
 from leadline.networks.backbone import MONODEPTH_MEAN, MONODEPTH_STD
 from leadline.networks.depth import DepthModule, RawDepth
 from leadline.networks.heads import apply_in_full_precision
+from leadline.networks.initialise import xavier_without_bias
 
 ENCODER_WIDTHS = (32, 64, 128, 256, 512, 512, 512)
 ENCODER_KERNELS = (7, 5, 3, 3, 3, 3, 3)
@@ -139,7 +140,7 @@ class DispNet(DepthModule):
         self.decoder = DisparityDecoder(
             ENCODER_WIDTHS, 1, inverse_depth_of_logits, _relu, "transposed"
         )
-        self.apply(_initialise)
+        self.apply(xavier_without_bias)
         if initial_depth is not None:
             share = (1 / initial_depth - LEAST_INVERSE) / INVERSE_RANGE if initial_depth else 0.0
             if not 0 < share < 1:
@@ -184,11 +185,3 @@ def _enlarged(values: Float[Tensor, "b k _ _"], how: Enlarging) -> Float[Tensor,
     if how == "nearest":
         return functional.interpolate(values, scale_factor=2.0, mode="nearest")
     return functional.interpolate(values, scale_factor=2.0, mode="bilinear", align_corners=False)
-
-
-def _initialise(module: nn.Module) -> None:
-    """Xavier's uniform weights, no bias."""
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-        nn.init.xavier_uniform_(module.weight)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)

@@ -5,7 +5,6 @@ import math
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional
 
 from leadline.geometry.grid import IMAGE, Grid
 from leadline.networks.backbone import Backbone
@@ -193,14 +192,15 @@ class DORN(DepthModule):
     ) -> tuple[Float[Tensor, "b k h w"], Float[Tensor, "b 1 h w"]]:
         """The means of the logits, and of the numbers of yeses, over the parts that see a pixel."""
         last = image.shape[-1] - width
-        found, parts = [], torch.zeros_like(image[:1, :1])
+        channels = len(self.thresholds)
+        shape = (len(image), channels, *image.shape[-2:])
+        total, parts = image.new_zeros(shape, dtype=torch.float32), image.new_zeros(image.shape[-1])
         for left in (*range(0, last, stride), last):
             logits = self._logits(image[..., left : left + width])
-            both = torch.cat([logits, counted(logits)], dim=1)
-            around = (left, last - left)
-            found.append(functional.pad(both, around))
-            parts = parts + functional.pad(torch.ones_like(both[:1, :1]), around)
-        mean = torch.stack(found).sum(0) / parts
+            seen = slice(left, left + width)
+            total[..., seen] += torch.cat([logits, counted(logits)], dim=1)
+            parts[seen] += 1
+        mean = total / parts
         return mean[:, :-1], mean[:, -1:]
 
 

@@ -11,7 +11,8 @@ from torch.nn import functional
 from leadline.geometry.pose import euler_to_matrix, pose_from_rotation
 from leadline.networks.backbone import MONODEPTH_MEAN, MONODEPTH_STD
 from leadline.networks.heads import apply_in_full_precision
-from leadline.networks.pose import MOTION_SCALE, JointPoseNetwork
+from leadline.networks.initialise import xavier_without_bias
+from leadline.networks.pose import MOTION_SCALE, JointPoseNetwork, strided_convolutions
 
 SHARED_WIDTHS, SHARED_KERNELS = (16, 32, 64, 128, 256), (7, 5, 3, 3, 3)
 MOTION_WIDTHS = (256, 256)
@@ -70,11 +71,7 @@ class ExplainingPose(JointPoseNetwork):
                 self.heads.append(
                     nn.Conv2d(MASK_WIDTHS[scale], sources, kernel, padding=kernel // 2)
                 )
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-                nn.init.xavier_uniform_(module.weight)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        self.apply(xavier_without_bias)
 
     def forward(
         self, target: Float[Tensor, "b 3 h w"], sources: Sequence[Float[Tensor, "b 3 h w"]]
@@ -116,8 +113,5 @@ class ExplainingPose(JointPoseNetwork):
 
 
 def _strided(inputs: int, widths: Sequence[int], kernels: Sequence[int]) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for width, kernel in zip(widths, kernels, strict=True):
-        layers += [nn.Conv2d(inputs, width, kernel, 2, kernel // 2), nn.ReLU(inplace=True)]
-        inputs = width
-    return nn.Sequential(*layers)
+    convolutions = strided_convolutions(widths, kernels, inputs)
+    return nn.Sequential(*(m for layer in convolutions for m in (layer, nn.ReLU(inplace=True))))

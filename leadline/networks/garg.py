@@ -3,7 +3,6 @@ a sum of what each of its maps says of the disparity.
 """
 
 from collections.abc import Iterable
-from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -11,15 +10,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from leadline.networks.backbone import MONODEPTH_MEAN, MONODEPTH_STD
+from leadline.networks.decoders.skip_scores import SkipScores
 from leadline.networks.depth import DepthModule, RawDepth
-from leadline.networks.heads import apply_in_full_precision
+from leadline.networks.initialise import xavier_without_bias
 
 STEM, SECOND = 64, 128
 STAGES = ((32, 3), (64, 4), (128, 6), (256, 3))
 """Inner width and blocks; outputs are four times as wide."""
 EXPANSION = 4
-FIRST_SCALES = (1e-6, 1e-5, 1e-4, 0.01)
-"""With which the finer maps begin to count, from fine to coarse."""
 LEAST_DISPARITY = 1e-4
 """Share of the width: 4 km on KITTI."""
 FIRST_DISPARITY = 0.03
@@ -30,14 +28,13 @@ class GargNetwork(DepthModule):
     """Disparity of a left picture, without bounds, from maps at strides 2 to 32 [garg].
 
     7x7 to 64 channels, pooling, 3x3 to 128, pooling, then bottlenecks in four stages with pooling
-    between them. Each of the five maps says its part by a 1x1 convolution, in pixels of its own
-    size; from the coarsest on: enlarge bilinearly by two, twice the value, add what the next finer
-    map says, which is first multiplied by a learnt scale.
+    between them. Each of the five maps says its part, in pixels of its own size, see `SkipScores`.
 
     Depth is width / disparity in network units, as in `MonodepthNetwork`. Departure: the paper's
     network says the horizontal flow and may say a negative one; here a disparity of less than
     1/10,000 of the width counts as that, with the gradient that it would have, and the first one is
-    3 % of the width for all pixels.
+    3 % of the width for all pixels; colours are
+    normalised as [monodepth2] does.
     """
 
     def __init__(self) -> None:
@@ -52,15 +49,8 @@ class GargNetwork(DepthModule):
                 coming = EXPANSION * width
             self.stages.append(nn.Sequential(*stage))
         channels = (SECOND, *(EXPANSION * width for width, _ in STAGES))
-        self.scores = nn.ModuleList(nn.Conv2d(width, 1, 1) for width in channels)
-        self.scales = nn.Parameter(torch.tensor(FIRST_SCALES))
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.xavier_uniform_(module.weight)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-        for score in self.scores:
-            nn.init.zeros_(cast(Tensor, score.weight))
+        self.apply(xavier_without_bias)
+        self.scores = SkipScores(channels)
 
     def forward(
         self, image: Float[Tensor, "b 3 h w"], intrinsics: Float[Tensor, "b 3 3"] | None = None
@@ -68,15 +58,10 @@ class GargNetwork(DepthModule):
         """Depth of `image` in [0, 1]; this network does not look at the camera."""
         height, width = image.shape[-2:]
         maps = list(self._maps((image - MONODEPTH_MEAN) / MONODEPTH_STD))
-        *scores, first = self.scores
-        total = apply_in_full_precision(first, maps[-1])
-        finer = zip(reversed(maps[:-1]), reversed(scores), self.scales.flip(0), strict=True)
-        for seen, score, scale in finer:
-            said = apply_in_full_precision(score, seen * scale.to(seen.dtype))
-            total = _enlarged(total, said.shape[-2:]) + said
-        disparity = FIRST_DISPARITY + _enlarged(total, (height, width)) / width
-        least = disparity + (disparity.clamp(min=LEAST_DISPARITY) - disparity).detach()
-        return RawDepth({0: 1 / least})
+        disparity = FIRST_DISPARITY + self.scores(maps, (height, width)) / width
+        # Adds nothing but its gradient.
+        held = LEAST_DISPARITY + (disparity - disparity.detach())
+        return RawDepth({0: 1 / torch.where(disparity > LEAST_DISPARITY, disparity, held)})
 
     def _maps(self, image: Float[Tensor, "b 3 h w"]) -> Iterable[Float[Tensor, "b _ _ _"]]:
         x = self.second(_pooled(self.stem(image)))
@@ -117,13 +102,3 @@ def _normed(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
 def _pooled(x: Float[Tensor, "b c _ _"]) -> Float[Tensor, "b c _ _"]:
     """Half as large; what an odd side has over counts as a pixel."""
     return functional.max_pool2d(x, 2, ceil_mode=True)
-
-
-def _enlarged(
-    disparity: Float[Tensor, "b 1 _ _"], size: tuple[int, ...]
-) -> Float[Tensor, "b 1 _ _"]:
-    """Twice as large in every sense."""
-    whole = functional.interpolate(
-        disparity, scale_factor=2.0, mode="bilinear", align_corners=False
-    )
-    return 2 * whole[..., : size[0], : size[1]]

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from leadline.networks.depth import DepthModule, RawDepth
 from leadline.networks.dispnet import ConvolutionEncoder, DisparityDecoder
+from leadline.networks.initialise import xavier_without_bias
 
 LARGEST_DISPARITY = 0.3
 """Of the width."""
@@ -60,10 +61,7 @@ class MonodepthNetwork(DepthModule):
         self.decoder = DisparityDecoder(
             self.encoder.channels, 2, disparity_of_logits, _elu, "nearest"
         )
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.xavier_uniform_(module.weight)
-                nn.init.zeros_(cast(Tensor, module.bias))
+        self.apply(xavier_without_bias)
         if initial_disparity is not None:
             share = torch.tensor(initial_disparity / LARGEST_DISPARITY)
             for head in self.decoder.heads:

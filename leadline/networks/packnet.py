@@ -20,6 +20,7 @@ from leadline.networks.heads import (
     check_depth_range,
     logit_of_depth,
 )
+from leadline.networks.initialise import xavier_without_bias
 from leadline.networks.packing import ConvNormELU, Packing, Unpacking, residual_block
 
 Join = Literal["concatenate", "add"]
@@ -111,7 +112,7 @@ class PackNet(DepthModule):
             for level in LEVELS
         )
         self.heads = nn.ModuleList(nn.Conv2d(widths[scale], 1, 3, padding=1) for scale in SCALES)
-        self.apply(_initialise)
+        self.apply(xavier_without_bias)
         if initial_depth is not None:
             logit = logit_of_depth(initial_depth, minimum_depth, maximum_depth)
             for head in self.heads:
@@ -174,11 +175,3 @@ def _unpacked_width(width: int, skip: int, level: int, join: Join) -> int:
             f"{2**level}; choose `join: concatenate`"
         )
     return shared
-
-
-def _initialise(module: nn.Module) -> None:
-    """Xavier's uniform weights, no bias [packnet]."""
-    if isinstance(module, nn.Conv2d | nn.Conv3d):
-        nn.init.xavier_uniform_(module.weight)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)

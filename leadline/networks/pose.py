@@ -11,6 +11,7 @@ from leadline.geometry.pose import euler_to_matrix, pose_from_rotation, pose_fro
 from leadline.networks.architectures import PRESETS
 from leadline.networks.backbone import MONODEPTH_MEAN, MONODEPTH_STD, Backbone
 from leadline.networks.heads import apply_in_full_precision
+from leadline.networks.initialise import xavier_without_bias
 from leadline.networks.packing import GROUPS
 from leadline.networks.pyramids import ResNetPyramid
 from leadline.networks.weights import Weights
@@ -175,10 +176,7 @@ class PackNetPose(JointPoseNetwork):
             )
         )
         self.motion = nn.Conv2d(CNN_CHANNELS[-1], MOTION * sources, 1)
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d) and layer.bias is not None:
-                nn.init.xavier_uniform_(layer.weight)
-                nn.init.zeros_(layer.bias)
+        self.apply(xavier_without_bias)
 
     def forward(
         self, target: Float[Tensor, "b 3 h w"], sources: Sequence[Float[Tensor, "b 3 h w"]]
@@ -192,11 +190,13 @@ class PackNetPose(JointPoseNetwork):
             ]
 
 
-def strided_convolutions(channels: Sequence[int], kernels: Sequence[int]) -> nn.ModuleList:
-    """Convolutions of stride 2 on two pictures side by side [sfmlearner]."""
+def strided_convolutions(
+    channels: Sequence[int], kernels: Sequence[int], inputs: int = 2 * 3
+) -> nn.ModuleList:
+    """Convolutions of stride 2, by default on two pictures side by side [sfmlearner]."""
     return nn.ModuleList(
-        nn.Conv2d(inputs, outputs, kernel, stride=2, padding=kernel // 2)
-        for inputs, outputs, kernel in zip((2 * 3, *channels), channels, kernels, strict=False)
+        nn.Conv2d(coming, outputs, kernel, stride=2, padding=kernel // 2)
+        for coming, outputs, kernel in zip((inputs, *channels), channels, kernels, strict=False)
     )
 
 

@@ -45,8 +45,9 @@ class DepthAndPose(nn.Module):
     is taken out of the sources before their colours are compared.
 
     Parts of images that are shown larger make motion look different from what it is, and are
-    refused where it is predicted, unless `zoomed_poses` says that it be taken for what it looks
-    like, as in [sfmlearner].
+    refused where it is predicted, unless `zoomed_poses` says that motion and depth alike be taken
+    for what they look like, as in [sfmlearner]: z times larger, a world z times nearer in which the
+    camera goes forward by 1 / z. Exact for the way forward; sideways and turning looks faster.
 
     With `partner` the depth network looks at the stereo partner's picture too, so that terms can
     ask the same of both pictures, and whether they agree.
@@ -79,7 +80,9 @@ class DepthAndPose(nn.Module):
         intrinsics = None if batch.intrinsics is None else batch.intrinsics[TARGET]
         raw = self.depth(batch.inputs[TARGET], intrinsics)
         predicted, explainability = self._look(batch)
-        metres = batch.unit if batch.zoom is None else batch.unit * batch.zoom[:, None, None, None]
+        metres: float | Tensor = batch.unit
+        if batch.zoom is not None and not self.zoomed_poses:
+            metres = batch.unit * batch.zoom[:, None, None, None]
         depth = {TARGET: {s: depth.float() * metres for s, depth in raw.depth.items()}}
         of_partner = raw.partner_depth
         if self.partner and of_partner is None and STEREO in batch.images:
@@ -110,6 +113,13 @@ class DepthAndPose(nn.Module):
         return replace(predictions, features=feature_maps(self.extractor, exposed))
 
     @property
+    def partner_right(self) -> bool:
+        """Whether the depth of a partner is said that is never seen, and must stand to the right
+        [monodepth].
+        """
+        return PARTNER in self.depth.makes
+
+    @property
     def predicts_motion(self) -> bool:
         """Whether motion in time need not be known."""
         return self.pose is not None
@@ -118,8 +128,14 @@ class DepthAndPose(nn.Module):
         """Refuse, before the first batch, sources that the pose network was not made for.
 
         Raises:
-            ValueError: it sees all at once, and another number of them.
+            ValueError: it sees all at once, and another number of them; or depth is taken for what
+                it looks like beside a partner, whose place is known in metres.
         """
+        if self.zoomed_poses and any(offset.camera for offset in sources):
+            raise ValueError(
+                "zoomed_poses: expected frames in time alone, got a partner, whose place does not "
+                "look nearer in a part shown larger; leave out one of them"
+            )
         seen = sum(offset.camera == 0 for offset in sources)
         wanted = self.pose.sources if isinstance(self.pose, JointPoseNetwork) else None
         if seen and wanted not in (None, seen):

@@ -19,7 +19,7 @@ from leadline.files import atomic_path
 from leadline.losses.term import Need, Objective, Weighted
 from leadline.metrics import DepthMetrics, depth_metrics, mean_metrics
 from leadline.metrics.by_image import DepthMetricsByImage
-from leadline.offset import TARGET
+from leadline.offset import STEREO, TARGET
 from leadline.synthesis.errors import PUBLISHED_EXPLAINER, Explainer
 from leadline.synthesis.predict import DepthAndPose
 from leadline.training.optimisers import ParameterRule, freeze_by_rule, parameter_groups
@@ -112,13 +112,16 @@ class DepthTraining(pl.LightningModule):
         if ways is not None:
             rank_zero_only(print)(ways)
             ways.check()
-        supplied = supplied_by_data(self.data, ways) | supplied_by_predictor(self.predictor)
+        supplied = supplied_by_data(self.data, ways)
+        supplied |= supplied_by_predictor(self.predictor, self.data.offsets)
         self.objective.check(supplied)
         self.explainer.check(self.objective.needed())
         check_calibrated(supplied, self.objective)
+        check_masks(supplied, self.objective)
         if isinstance(self.predictor, DepthAndPose):
             self.predictor.check([o for o in self.data.offsets if o != TARGET])
             check_window(self.data, self.predictor)
+            check_partner(self.data, self.predictor)
         self._metric = self.is_metric()
 
     def is_metric(self) -> bool:
@@ -184,6 +187,38 @@ def check_calibrated(supplied: frozenset[Need], objective: Objective) -> None:
         raise ValueError(
             "objective: expected a BrightnessPrior beside a predictor with `brightness:`, got "
             "none: a picture made dim and even would fit every warp; add it, or leave both out"
+        )
+
+
+def check_masks(supplied: frozenset[Need], objective: Objective) -> None:
+    """Refuse masks that nobody looks at, whose part of the network would learn nothing.
+
+    Raises:
+        ValueError: a network makes them, and no term reads them.
+    """
+    if "explainability" in supplied and "explainability" not in objective.needed():
+        raise ValueError(
+            "objective: expected a MaskedReprojection beside a network that makes masks, got none; "
+            "add it and an ExplainabilityPrior, or leave the masks out (`explains: false`, "
+            "`explained_sources: 0`)"
+        )
+
+
+def check_partner(data: DepthData, predictor: DepthAndPose) -> None:
+    """Refuse partners on either side to a network that says the depth of one that it never sees.
+
+    Raises:
+        ValueError: targets are not chosen by their partner's side, or mirroring changes it.
+    """
+    if not predictor.partner_right or STEREO not in data.offsets:
+        return
+    flip = data.augmentation.flip
+    if not data.needs.partner_right or flip == "mirror":
+        got = f"flip {flip}" if data.needs.partner_right else "partner: either"
+        raise ValueError(
+            "data: expected `partner: right` and flip `swap` or `none` with a network that says "
+            f"the depth of the right picture of a pair, got {got}: it would be taught both sides "
+            "as one"
         )
 
 

@@ -18,7 +18,6 @@ from leadline.offset import TARGET
 from leadline.synthesis.errors import Explainer, Explanation
 from leadline.training.module import DepthTraining
 from leadline.training.step import scene_of
-from leadline.training.supply import supplied_by_predictor
 from leadline.types import Batch, Errors, LossValue, Predictions
 
 Picture = UInt8[np.ndarray, "_ _ 3"]
@@ -112,7 +111,7 @@ def _cells_of_depth(
 
 def learns_features(predictor: nn.Module) -> bool:
     """Whether there is something to show though nothing is warped."""
-    return "reconstruction" in supplied_by_predictor(predictor)
+    return "reconstruction" in getattr(predictor, "makes", ())
 
 
 class Pictures(pl.Callback):

@@ -1,11 +1,13 @@
 """What data and networks supply to the terms of an objective."""
 
+from collections.abc import Sequence
+
 from torch import nn
 
 from leadline.data.module import DepthData
 from leadline.data.ways import Ways
 from leadline.losses.term import Need
-from leadline.offset import STEREO, TARGET
+from leadline.offset import STEREO, TARGET, Offset
 
 
 def supplied_by_data(data: DepthData, ways: Ways | None = None) -> frozenset[Need]:
@@ -26,6 +28,9 @@ def supplied_by_data(data: DepthData, ways: Ways | None = None) -> frozenset[Nee
     return frozenset(found)
 
 
-def supplied_by_predictor(predictor: nn.Module) -> frozenset[Need]:
-    """What a term may look at because the predictor says that it makes it."""
-    return frozenset(getattr(predictor, "makes", ()))
+def supplied_by_predictor(predictor: nn.Module, offsets: Sequence[Offset]) -> frozenset[Need]:
+    """What a term may look at because the predictor says that it makes it, of frames at these
+    offsets.
+    """
+    makes: frozenset[Need] = frozenset(getattr(predictor, "makes", ()))
+    return makes if STEREO in offsets else makes - {"partner"}

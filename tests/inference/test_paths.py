@@ -1,5 +1,6 @@
 """A path is its steps one after another, whichever way round the network was shown them."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -153,6 +154,69 @@ def test_a_gap_begins_another_path(
     np.testing.assert_array_equal(found[1].path[0], np.eye(4))
 
 
+def test_metres_are_scored_as_they_are_and_other_paths_by_their_scale() -> None:
+    truth = np.tile(np.eye(4), (60, 1, 1))
+    truth[:, 2, 3] = 5.0 * np.arange(60)
+    truth[:, 0, 3] = np.sin(np.arange(60))
+    path = truth.copy()
+    path[:, :3, 3] /= 2
+    frames = tuple(FrameId("drive", k) for k in range(60))
+    found = PredictedPath("drive", frames, path, np.arange(60.0), truth)
+    metric, scaled = (score_path(found, metric) for metric in (True, False))
+    assert metric.scale == scaled.scale == pytest.approx(2)
+    assert metric.error == scaled.error == pytest.approx(0, abs=1e-9)
+    assert metric.steps.metres == pytest.approx(2.5, rel=0.05)
+    assert scaled.steps.metres == pytest.approx(0, abs=1e-9)
+    assert metric.drift is not None
+    assert scaled.drift is not None
+    assert metric.drift.t_rel == pytest.approx(50, rel=0.06)
+    assert scaled.drift.t_rel == pytest.approx(0, abs=1e-6)
+
+
+def test_a_folder_is_about_one_model_and_one_data_set(drives: Path, tmp_path: Path) -> None:
+    model, other = (video_model(tmp_path / name, [0, 1]) for name in ("one", "two"))
+    out = tmp_path / "out"
+    assert leadline("trajectory", model, drives, "--out", out).code == 0
+    before = sorted(path for path in out.rglob("*.txt"))
+    assert len(before) == 4
+    refused = leadline("trajectory", other, drives, "--out", out)
+    assert refused.code == 2
+    assert "not those of model" in refused.complaint
+    split = drives / "splits" / "test.txt"
+    assert leadline("trajectory", model, drives, "--split", split, "--out", out).code == 0
+    assert len(list(out.rglob("*.txt"))) == 2
+
+
+def test_a_joint_network_loses_no_more_than_the_damaged_frame(
+    drives: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = open_source(drives)
+    name = next(iter(source.sequences))
+    damaged = source.image_path(FrameId(name, 2))
+    whole = damaged.read_bytes()
+    model = video_model(tmp_path / "model", [0, -1, 1], JOINT)
+    try:
+        damaged.write_bytes(whole[: len(whole) // 2])
+        answer = leadline("trajectory", model, drives, "--out", tmp_path / "out")
+    finally:
+        damaged.write_bytes(whole)
+    assert answer.code == 1
+    assert len([line for line in answer.err.splitlines() if "leadline:" in line]) == 1
+    written = sorted(path.stem for path in (tmp_path / "out" / "tum").rglob("*.txt"))
+    assert [stem.rpartition("_sync")[2] for stem in written[:2]] == ["", "_from_3"]
+
+
+def test_a_folder_of_pictures_gives_the_path_its_name(world: Path, tmp_path: Path) -> None:
+    """Images that lie beside their camera.yaml have no sequence of a name."""
+    model = video_model(tmp_path / "model", [0, 1])
+    plain = tmp_path / "holiday"
+    shutil.copytree(world / "left", plain)
+    shutil.copy(world / "camera.yaml", plain / "camera.yaml")
+    answer = leadline("trajectory", model, plain, "--out", tmp_path / "out")
+    assert answer.code == 0, answer.err
+    assert (tmp_path / "out" / "tum" / "holiday.txt").is_file()
+
+
 def test_files_of_both_forms(tmp_path: Path) -> None:
     turns = Rotation.random(5, rng=np.random.default_rng(0)).as_matrix()
     poses = np.tile(np.eye(4), (5, 1, 1))
@@ -196,13 +260,13 @@ def test_the_command_and_the_evaluation(drives: Path, tmp_path: Path) -> None:
     page = (tmp_path / "out" / "report.html").read_text()
     assert page.count("<polyline") == 4
     test = leadline(*words, "--split", drives / "splits" / "test.txt", "--out", tmp_path / "one")
-    assert "1 paths of 7 frames" in test.out
+    assert "1 path of 7 frames" in test.out
     words = ("evaluate", model, drives, "--protocol", "dense", "--poses")
     scored = leadline(
         *words, "--split", drives / "splits" / "test.txt", "--out", tmp_path / "evaluation"
     )
     assert scored.code == 0, scored.err
-    assert "1 paths scored" in scored.out
+    assert "1 path scored" in scored.out
     assert (tmp_path / "evaluation" / "trajectory" / "trajectory.json").is_file()
     assert "<polyline" in (tmp_path / "evaluation" / "report.html").read_text()
     alone = leadline("evaluate", "--predictions", drives, "--truth", drives, "--poses")

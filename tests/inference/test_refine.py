@@ -316,6 +316,29 @@ def test_impossible_settings(settings: Mapping[str, Any], message: str) -> None:
         RefineSettings(**settings)
 
 
+def test_a_network_of_left_pictures_is_refined_on_these_alone(world: Path, tmp_path: Path) -> None:
+    """What it says of the picture to the right is not what stands to the left of a right one."""
+    losses = "leadline.losses"
+    picture = {
+        "class_path": f"{losses}.reprojection.Reprojection",
+        "init_args": {"automask": False},
+    }
+    both = {"class_path": f"{losses}.both_sides.BothSides", "init_args": {"term": picture}}
+    agree = {"class_path": f"{losses}.both_sides.LeftRightConsistency"}
+    training = dict(PAIRS) | {
+        "explainer": {"judged_at": "own"},
+        "objective": {"pictures": {"term": both}, "agree": {"term": agree}},
+    }
+    network = {"class_path": "leadline.networks.monodepth.MonodepthNetwork"}
+    predictor = predictor_config()
+    predictor["init_args"]["depth"] = network  # type: ignore[index]
+    model = write_model(tmp_path / "model", training=training, predictor=predictor)
+    depths, refinement = depths_of(model, world, replace(FAST, iterations=1))
+    assert len(depths) == 6
+    assert refinement.summary.alone == 3
+    assert {name[-1] for name in refinement.summary.refined} == {"l"}
+
+
 def test_hints_are_looked_at_where_the_recipe_does(world: Path, tmp_path: Path) -> None:
     backbone = str(write_tiny_backbone(tmp_path / "tiny"))
     model = write_model(tmp_path / "model", backbone, training=PAIRS_WITH_HINTS)

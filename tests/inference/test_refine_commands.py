@@ -35,7 +35,7 @@ def test_commands_write_the_same_and_go_on(small: Path, world: Path, tmp_path: P
     other = leadline(*words, "--learning-rate", "1e-3")
     assert other.code == 2
     assert (
-        "manner refined by 3 iterations per sample at 0.003, prior 0.05 instead of"
+        "manner refined by 3 iterations per sample at 0.003 with prior 0.05 instead of"
         in other.complaint
     )
 
@@ -71,6 +71,11 @@ def test_an_evaluation_of_what_was_refined(tmp_path: Path) -> None:
     assert (
         "refined by 2 iterations per sample" in (tmp_path / "refined" / "report.html").read_text()
     )
+    free = leadline(*words, "--refine", 2, "--refine-prior", 0, "--out", tmp_path / "free")
+    assert free.code == 0
+    assert "prior 0" in (tmp_path / "free" / "report.html").read_text()
+    paths = leadline(*words, "--refine", 2, "--poses", "--out", tmp_path / "paths")
+    assert "--poses: expected no --refine beside it" in paths.complaint
     mixed = leadline(*words, "--refine", 2, "--out", tmp_path / "plain")
     assert "give another folder for --out" in mixed.complaint
     alone = leadline(*words, "--hints", world, "--out", tmp_path / "hints")

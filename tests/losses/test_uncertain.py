@@ -15,7 +15,6 @@ from leadline.networks.depth import DepthNetwork
 from leadline.synthesis.errors import Explainer
 from leadline.synthesis.predict import DepthAndPose
 from leadline.training.step import scene_of, training_step
-from leadline.training.supply import supplied_by_predictor
 from leadline.types import Batch, Scene
 
 NEEDED = UncertainReprojection.needs
@@ -90,7 +89,7 @@ def test_a_step_teaches_the_head() -> None:
     assert network.makes == {"photometric_uncertainty"}
     predictor = DepthAndPose(network)
     objective = Objective({"pictures": Weighted(UncertainReprojection())})
-    objective.check(supplied_by_predictor(predictor) | {"predicted"})
+    objective.check(predictor.makes | {"predicted"})
     batch = plane_batch(size=(64, 96))
     step = training_step(predictor, Explainer(), objective, batch)
     step.loss.backward()

@@ -32,7 +32,7 @@ def test_it_has_no_weights_on_the_hub() -> None:
 
 def test_depth_is_a_sum_of_scores() -> None:
     network = SkipScoreNetwork("resnet18", "none").eval()
-    for score in network.scores:
+    for score in network.scores.says:
         nn.init.normal_(score.weight, std=0.01)
     image = torch.rand(1, 3, 64, 96)
     raw = network(image)
@@ -40,8 +40,8 @@ def test_depth_is_a_sum_of_scores() -> None:
     assert raw.depth[0].shape == (1, 1, 64, 96)
     maps = network.backbone(image)
     total = 0
-    for level, (values, score) in enumerate(zip(maps, network.scores, strict=True)):
-        scale = network.scales[level] if level < 4 else 1.0
+    for level, (values, score) in enumerate(zip(maps, network.scores.says, strict=True)):
+        scale = network.scores.scales[level] if level < 4 else 1.0
         said = score(values * scale)
         # A map at stride 2^(level + 1) is enlarged level + 1 times, the last time without doubling.
         for step in range(level + 1):
@@ -60,7 +60,7 @@ def test_every_pixel_can_learn_at_first(seed: int) -> None:
     depth.sum().backward()
     # 0.01 at stride 32, doubled four times, times 0.01.
     torch.testing.assert_close(depth, torch.full_like(depth, 1 / 1.7e-3))
-    assert network.scores[-1].weight.grad.abs().sum() > 0
+    assert network.scores.says[-1].weight.grad.abs().sum() > 0
 
 
 def test_layers_of_the_pose_network() -> None:

@@ -7,17 +7,19 @@ import torch
 from scenes import plane_batch
 from torch import Tensor, nn
 
+from leadline.geometry.pose import euler_to_matrix
 from leadline.losses.explainability import ExplainabilityPrior, MaskedReprojection
 from leadline.losses.reprojection import Reprojection
 from leadline.losses.smoothness import Smoothness
 from leadline.losses.term import Objective, Weighted
-from leadline.networks.dispnet import DispNet, inverse_depth_of_logits
+from leadline.networks.dispnet import DispNet, _enlarged, inverse_depth_of_logits
 from leadline.networks.explaining_pose import ExplainingPose
-from leadline.offset import TARGET, Offset
+from leadline.networks.garg import GargNetwork
+from leadline.networks.monodepth import MonodepthNetwork
+from leadline.offset import STEREO, TARGET, Offset
 from leadline.synthesis.errors import Explainer
 from leadline.synthesis.predict import DepthAndPose
 from leadline.training.step import training_step
-from leadline.training.supply import supplied_by_predictor
 from leadline.types import Batch
 
 BEFORE, AFTER = Offset(-1), Offset(1)
@@ -103,17 +105,42 @@ def test_masks_are_as_large_as_depth(size: tuple[int, int]) -> None:
 
 
 def test_a_motion_is_a_translation_then_angles() -> None:
-    network = ExplainingPose(1, explains=False)
+    """Of each source its own, in their order."""
+    network = ExplainingPose(2, explains=False)
     last = network.motion[-1]
     assert isinstance(last, nn.Conv2d)
     nn.init.zeros_(last.weight)
+    numbers = torch.tensor([[10.0, 20, 30, 5, 40, -25], [1.0, 2, 3, -7, 9, 11]])
     with torch.no_grad():
-        last.bias.copy_(torch.tensor([10.0, 20, 30, 0, 40, 0]))  # type: ignore[union-attr]
-    (pose,) = network(torch.rand(1, 3, 64, 64), [torch.rand(1, 3, 64, 64)])
-    torch.testing.assert_close(pose[0, :3, 3], torch.tensor([0.1, 0.2, 0.3]))
-    angle = torch.tensor(0.4)
-    torch.testing.assert_close(pose[0, 0, 0], angle.cos())
-    torch.testing.assert_close(pose[0, 0, 2].abs(), angle.sin())
+        last.bias.copy_(numbers.flatten())  # type: ignore[union-attr]
+    poses = network(torch.rand(1, 3, 64, 64), list(torch.rand(2, 1, 3, 64, 64)))
+    for pose, expected in zip(poses, 0.01 * numbers, strict=True):
+        torch.testing.assert_close(pose[0, :3, 3], expected[:3])
+        torch.testing.assert_close(pose[:, :3, :3], euler_to_matrix(expected[None, 3:]))
+
+
+def test_disparities_are_enlarged_as_each_paper_has_it() -> None:
+    values = torch.tensor([[[[0.0, 4.0]]]])
+    assert _enlarged(values, "transposed")[0, 0, 0].tolist() == [0, 1, 3, 4]
+    assert _enlarged(values, "nearest")[0, 0, 0].tolist() == [0, 0, 4, 4]
+    assert DispNet().decoder._enlarging == "transposed"
+    assert MonodepthNetwork().decoder._enlarging == "nearest"
+
+
+def test_parts_shown_larger_are_taken_for_what_they_look_like() -> None:
+    """Depth and motion alike: then what goes forward is explained as well as in the whole."""
+    predictor = DepthAndPose(DispNet(), ExplainingPose(2, explains=False), zoomed_poses=True).eval()
+    batch = video_batch()
+    whole = replace(batch, zoom=None)
+    for one, other in zip(
+        predictor(batch).depth[TARGET].values(),
+        predictor(whole).depth[TARGET].values(),
+        strict=True,
+    ):
+        assert torch.equal(one, other)
+    predictor.check([BEFORE, AFTER])
+    with pytest.raises(ValueError, match="zoomed_poses: expected frames in time alone"):
+        predictor.check([BEFORE, AFTER, STEREO])
 
 
 @pytest.mark.parametrize("explains", [False, True])
@@ -128,7 +155,7 @@ def test_a_step_teaches_every_parameter(explains: bool) -> None:
     else:
         terms["reprojection"] = Weighted(Reprojection("mean", automask=False), 4.0)
     objective = Objective(terms)
-    objective.check(supplied_by_predictor(predictor) | {"predicted"})
+    objective.check(predictor.makes | {"predicted"})
     explainer = Explainer(ssim_weight=0.0, padding="zeros", judged_at="own")
     explainer.check(objective.needed())
     batch = video_batch()
@@ -157,6 +184,15 @@ def video_batch() -> Batch:
         hint=None,
         zoom=torch.tensor([1.0, 1.5]),
     )
+
+
+def test_masks_of_scales_that_depth_lacks_are_not_looked_at() -> None:
+    predictor = DepthAndPose(GargNetwork(), ExplainingPose(2), zoomed_poses=True)
+    objective = Objective(
+        {"pictures": Weighted(MaskedReprojection()), "prior": Weighted(ExplainabilityPrior(), 0.4)}
+    )
+    loss = training_step(predictor, Explainer(), objective, video_batch()).loss
+    assert loss.isfinite()
 
 
 def test_the_mask_of_each_source_is_its_own() -> None:

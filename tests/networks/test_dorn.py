@@ -19,7 +19,6 @@ from leadline.networks.dorn import DORN, counted, decoded, spacing_increasing
 from leadline.synthesis.errors import Explainer
 from leadline.synthesis.predict import DepthAndPose
 from leadline.training.step import training_step
-from leadline.training.supply import supplied_by_predictor
 from leadline.types import Ordinal, Scene
 
 SIZE = (4, 5)
@@ -173,7 +172,7 @@ def test_a_step_teaches_every_parameter(tiny: Callable[[str], str]) -> None:
     torch.manual_seed(0)
     predictor = DepthAndPose(DORN(tiny("resnet"), "none", 0.2, 10.0, BINS, dropout=0.0))
     objective = Objective({"ordinal": Weighted(OrdinalLikelihood())})
-    objective.check(supplied_by_predictor(predictor) | {"depth"})
+    objective.check(predictor.makes | {"depth"})
     batch = plane_batch(size=(64, 96))
     batch = replace(batch, depth=torch.rand(2, 1, 64, 96) * 30)
     losses = []

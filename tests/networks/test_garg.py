@@ -32,14 +32,14 @@ def test_layers() -> None:
 def test_disparity_is_a_sum_of_scores_in_pixels_of_their_maps() -> None:
     torch.manual_seed(0)
     network = GargNetwork().eval()
-    for score in network.scores:
+    for score in network.scores.says:
         nn.init.normal_(score.weight, std=0.001)  # type: ignore[arg-type]
     image = torch.rand(1, 3, 64, 96)
     mean, std = torch.tensor([[0.45], [0.225]])
     maps = list(network._maps((image - mean) / std))
     total: torch.Tensor = torch.zeros(1, 1, 64, 96)
-    for level, (values, score) in enumerate(zip(maps, network.scores, strict=True)):
-        scale = network.scales[level] if level < 4 else 1.0
+    for level, (values, score) in enumerate(zip(maps, network.scores.says, strict=True)):
+        scale = network.scores.scales[level] if level < 4 else 1.0
         said = score(values * scale)
         for _ in range(level + 1):
             said = 2 * functional.interpolate(said, scale_factor=2, mode="bilinear")
@@ -55,13 +55,14 @@ def test_first_depths_are_those_of_three_percent(size: tuple[int, int]) -> None:
     torch.testing.assert_close(depth, torch.full_like(depth, 1 / 0.03))
 
 
-def test_a_negative_disparity_can_come_back() -> None:
+@pytest.mark.parametrize("said", [-1.0, -1e4])
+def test_a_negative_disparity_can_come_back(said: float) -> None:
     network = GargNetwork().eval()
-    nn.init.constant_(network.scores[-1].bias, -1.0)  # type: ignore[arg-type]
+    nn.init.constant_(network.scores.says[-1].bias, said)  # type: ignore[arg-type]
     depth = network(torch.rand(1, 3, 64, 96)).depth[0]
     torch.testing.assert_close(depth, torch.full_like(depth, 1e4), rtol=1e-3, atol=0)
     depth.sum().backward()
-    gradient = network.scores[-1].bias.grad
+    gradient = network.scores.says[-1].bias.grad
     assert gradient is not None
     # A larger disparity would bring it nearer.
     assert gradient.item() < 0

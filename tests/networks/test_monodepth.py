@@ -7,7 +7,10 @@ import torch
 from scenes import plane_batch
 from torch import nn
 
+from leadline.geometry.camera import resize_intrinsics
+from leadline.geometry.warp import warp_by_inverse_depth
 from leadline.losses.both_sides import BothSides, LeftRightConsistency, partner_of
+from leadline.losses.proxy import ProxySupervision
 from leadline.losses.reprojection import Reprojection
 from leadline.losses.smoothness import Smoothness
 from leadline.losses.term import Objective, Weighted
@@ -17,7 +20,6 @@ from leadline.synthesis.errors import Explainer
 from leadline.synthesis.partner import from_partner
 from leadline.synthesis.predict import DepthAndPose
 from leadline.training.step import scene_of, training_step
-from leadline.training.supply import supplied_by_predictor
 from leadline.types import Batch, Predictions, Scene
 
 OWN = Explainer(judged_at="own")
@@ -140,9 +142,81 @@ def test_the_other_side_of_the_other_side_is_this_one() -> None:
 
 def test_consistency_is_of_shares_of_the_width() -> None:
     batch = pair()
-    value = LeftRightConsistency()(scene(10, 12)).mean().item()
+    term = LeftRightConsistency("border")
+    value = term(scene(10, 12)).mean().item()
     assert value == pytest.approx(batch.unit * (1 / 10 - 1 / 12), rel=1e-4)
-    assert LeftRightConsistency()(scene(11, 11)).mean().item() == pytest.approx(0, abs=1e-6)
+    assert term(scene(11, 11)).mean().item() == pytest.approx(0, abs=1e-6)
+    # Beyond the border of the other picture disparity is 0, as published.
+    beyond = LeftRightConsistency()(scene(11, 11)).mean().item()
+    assert 0 < beyond < batch.unit / 11
+
+
+def test_consistency_against_single_warps_of_each_scale() -> None:
+    """Depth that changes, cameras that differ: each map is warped by the cameras of its size."""
+    batch = pair_of_two_cameras()
+    generator = torch.Generator().manual_seed(0)
+
+    def maps() -> dict[int, torch.Tensor]:
+        return {
+            s: 5 + 10 * torch.rand(2, 1, 32 // 2**s, 64 // 2**s, generator=generator)
+            for s in range(3)
+        }
+
+    pose = batch.known_poses[STEREO]
+    depth = {TARGET: maps(), STEREO: maps()}
+    seen = scene_of(batch, Predictions(depth=depth, poses={STEREO: pose}), OWN, NEEDED)
+    found = LeftRightConsistency()(seen)
+    expected = []
+    assert batch.intrinsics is not None
+    for one, other, motion in ((TARGET, STEREO, pose), (STEREO, TARGET, torch.linalg.inv(pose))):
+        for s in range(3):
+            size = (32 // 2**s, 64 // 2**s)
+            K, L = (resize_intrinsics(batch.intrinsics[o], (32, 64), size) for o in (one, other))
+            warp = warp_by_inverse_depth(
+                1 / depth[other][s], 1 / depth[one][s], motion, K, L, "zeros"
+            )
+            difference = (1 / depth[one][s] - warp.image).abs() * batch.unit
+            expected.append(difference.sum().item())
+    assert found.sum.tolist() == pytest.approx(expected, rel=1e-4)
+
+
+def test_consistency_looks_where_a_loss_may() -> None:
+    batch = pair()
+    mask = torch.ones(2, 1, 32, 64, dtype=torch.bool)
+    mask[0] = False
+    masked = LeftRightConsistency()(scene(14, 12, replace(batch, loss_mask=mask)))
+    plain = LeftRightConsistency()(scene(14, 12))
+    assert (masked.count[:3] * 2).tolist() == plain.count[:3].tolist()
+    assert masked.count[3:].tolist() == plain.count[3:].tolist()
+    shown = dict.fromkeys(batch.images, mask)
+    rolled = LeftRightConsistency()(scene(14, 12, replace(batch, in_picture=shown)))
+    assert (rolled.count <= plain.count / 2).all()
+    assert (rolled.count > plain.count / 4).all()
+
+
+def test_the_partner_has_its_own_camera_and_is_judged_alike() -> None:
+    batch = pair_of_two_cameras()
+    explainer = Explainer(ssim_weight=0.3, judged_at="own", padding="zeros")
+    one = scene_of(batch, both(batch, 10, 12), explainer, NEEDED)
+    other = partner_of(one)
+    assert batch.intrinsics is not None
+    assert other.batch.intrinsics is not None
+    assert other.batch.intrinsics[TARGET] is batch.intrinsics[STEREO]
+    assert other.batch.intrinsics[STEREO] is batch.intrinsics[TARGET]
+    again = explainer(other.batch, other.predictions, ["predicted"]).predicted
+    assert again is not None
+    assert other.errors.predicted is not None
+    for scale, error in other.errors.predicted.items():
+        torch.testing.assert_close(error, again[scale])
+
+
+def pair_of_two_cameras() -> Batch:
+    batch = pair()
+    assert batch.intrinsics is not None
+    longer = batch.intrinsics[TARGET].clone()
+    longer[:, 0, 0] *= 1.2
+    longer[:, 0, 2] += 3
+    return replace(batch, intrinsics={TARGET: batch.intrinsics[TARGET], STEREO: longer})
 
 
 def test_consistency_looks_where_the_pixel_is_seen() -> None:
@@ -160,7 +234,7 @@ def test_consistency_looks_where_the_pixel_is_seen() -> None:
             depth={TARGET: {0: target}, STEREO: {0: of_partner}},
             poses={STEREO: batch.known_poses[STEREO]},
         )
-        value = LeftRightConsistency()(scene_of(batch, predictions, OWN, NEEDED))
+        value = LeftRightConsistency("border")(scene_of(batch, predictions, OWN, NEEDED))
         columns = value.sum / (batch.unit * (1 / 5 - 1 / 20)) / (2 * 32)
         return columns.tolist()
 
@@ -197,7 +271,7 @@ def test_a_step_teaches_every_parameter() -> None:
             "consistent": Weighted(LeftRightConsistency()),
         }
     )
-    objective.check(supplied_by_predictor(predictor) | {"predicted"})
+    objective.check(predictor.makes | {"predicted"})
     batch = plane_batch(size=(128, 192), sources=(STEREO,))
     step = training_step(predictor, OWN, objective, batch)
     step.loss.backward()
@@ -209,6 +283,8 @@ def test_a_step_teaches_every_parameter() -> None:
 
 def test_without_a_partner_the_target_is_left() -> None:
     term = BothSides(Reprojection(automask=False))
+    with pytest.raises(ValueError, match="looks at proxy, uncertainty: of the partner there is"):
+        BothSides(ProxySupervision("everywhere", uncertainty=True))
     assert term.without(frozenset({"partner"})) is term.term
     assert isinstance(term.without(frozenset()), BothSides)
     assert term.without(frozenset({"predicted"})) is None

@@ -73,6 +73,20 @@ def test_a_pixel_counts_where_all_that_it_is_made_of_does() -> None:
         assert not valid[1, 1 - stereo].any()
 
 
+def test_what_is_no_picture_is_not_judged_at_any_scale() -> None:
+    """A corner that a rotation left black."""
+    batch = plane_batch(size=(24, 40))
+    shown = {offset: torch.ones(2, 1, 24, 40, dtype=torch.bool) for offset in batch.images}
+    shown[TARGET][:, :, :9, :9] = False
+    batch = replace(batch, in_picture=shown)
+    errors = OWN(batch, predictions_of(batch, 10.0, scales=3), ["predicted"])
+    for scale in range(3):
+        valid = errors.warps_valid(scale)
+        corner = -(-9 // 2**scale)
+        assert not valid[:, :, :corner, :corner].any()
+        assert valid[:, :, corner + 1 : -2, corner + 1 : -3].all()
+
+
 def test_where_strides_do_not_divide_the_image_the_camera_stays() -> None:
     """Pixels of a map are 2^s wide, whether or not the last of them reaches beyond the image."""
     batch = plane_batch(size=(22, 38))

@@ -95,11 +95,12 @@ def test_a_pose_network_takes_no_zoom() -> None:
 def test_the_depth_network_looks_at_the_partner_where_it_is_asked_to() -> None:
     """Any depth network; an absent partner is no black picture."""
     batch = without(plane_batch(), STEREO, index=1)
-    shown = []
+    shown, cameras = [], []
 
     class Noting(DepthModule):
         def forward(self, image: Tensor, intrinsics: Tensor | None = None) -> RawDepth:
             shown.append(image)
+            cameras.append(intrinsics)
             return RawDepth({0: 1 + image.mean(1, keepdim=True)})
 
     plain = DepthAndPose(Noting())(batch)
@@ -110,6 +111,9 @@ def test_the_depth_network_looks_at_the_partner_where_it_is_asked_to() -> None:
     torch.testing.assert_close(depth[TARGET][0], plain.depth[TARGET][0])
     assert torch.equal(shown[-1][0], batch.inputs[STEREO][0])
     assert torch.equal(shown[-1][1], batch.inputs[TARGET][1])
+    assert batch.intrinsics is not None
+    assert cameras[-1] is batch.intrinsics[STEREO]
+    assert cameras[-2] is batch.intrinsics[TARGET]
     expected = batch.unit * (1 + shown[-1].mean(1, keepdim=True))
     torch.testing.assert_close(depth[STEREO][0], expected)
 

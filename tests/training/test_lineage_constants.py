@@ -58,7 +58,7 @@ def test_constants_of_monodepth(name: str, encoder: str) -> None:
     assert data["network_baseline"] == pytest.approx(1 / 0.58, rel=1e-4)
     depth = model["predictor"]["init_args"]["depth"]["init_args"]
     assert depth == {"encoder": encoder}
-    assert model["explainer"] == {"ssim_weight": 0.85, "padding": "border", "judged_at": "own"}
+    assert model["explainer"] == {"ssim_weight": 0.85, "padding": "zeros", "judged_at": "own"}
     weights = {name: term["weight"] for name, term in model["objective"].items()}
     assert weights == {"reprojection": 1.0, "smoothness": 0.1, "consistency": 1.0}
     both = [model["objective"][name]["term"] for name in ("reprojection", "smoothness")]
@@ -82,6 +82,6 @@ def test_constants_of_garg() -> None:
     assert objective["smoothness"]["weight"] == pytest.approx(0.05 * 608)
     smoothness = objective["smoothness"]["term"]["init_args"]
     assert smoothness == {"sharpness": 3 * 0.33, "normalise": False}
-    assert model["groups"] == [{"match": r"depth\.scales", "lr_factor": 0.01}]
+    assert model["groups"] == [{"match": r"depth\.scores\.scales", "lr_factor": 0.01}]
     assert model["optimiser"]["init_args"] == {"lr": 1e-3}
     assert content["run"]["steps"] == 40_000

@@ -98,7 +98,8 @@ def test_one_step_reaches_every_parameter(name: str) -> None:
     recipe = yaml.safe_load(recipe_text(name))
     motion = "true_poses" in module.objective.needed()
     batch = batch_for(recipe["data"], motion)
-    offered = supplied_by_predictor(module.predictor) | {"predicted", "identity"}
+    offsets = [Offset.parse(frame) for frame in recipe["data"]["frames"]]
+    offered = supplied_by_predictor(module.predictor, offsets) | {"predicted", "identity"}
     offered |= {"true_poses"} if motion else set()
     offered |= {"hint", "proxy"} if batch.hint is not None else set()
     offered |= {"confidence"} if batch.hint_confidence is not None else set()
