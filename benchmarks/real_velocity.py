@@ -75,7 +75,7 @@ def ways(source: KittiRaw, frames: Sequence[FrameId]) -> Iterator[Way]:
 
 
 def train(run: Run, root: Path, out: Path) -> Path:
-    """The model folder of a run, on all cores; goes on where it was cut off."""
+    """The model folder of a run, on one thread; goes on where it was cut off."""
     recipe = with_velocity(run.recipe, out) if run.velocity else run.recipe
     networks = "--model.predictor.init_args"
     changes = [
@@ -178,7 +178,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--start", type=Path, help="model of M+v in the synthetic world")
     options = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     root, out = (options.data / "kitti_raw").resolve(), options.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     source = KittiRaw(root, temporal_poses=True)
