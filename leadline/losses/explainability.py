@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from leadline.geometry.depth import to_full_size
-from leadline.losses.explanations import Reduction, over_sources
+from leadline.losses.explanations import Reduction, of_each_source, over_sources
 from leadline.losses.term import Term
 from leadline.types import LossValue, Scene
 
@@ -66,12 +66,10 @@ def _explainability(scene: Scene) -> dict[int, Float[Tensor, "b n h w"]]:
     logits = scene.predictions.explainability
     if logits is None:
         raise ValueError("the depth network makes no explainability; see `Objective.check`")
-    sources = len(scene.batch.sources)
-    for value in logits.values():
-        if value.shape[1] != sources:
-            raise ValueError(
-                f"explainability: expected one mask for each of {sources} sources, "
-                f"the network makes {value.shape[1]}; change `frames:` or the network "
-                "(`explained_sources` of a depth network; an ExplainingPose sees frames in time)"
-            )
-    return {scale: value.float() for scale, value in logits.items()}
+    return of_each_source(
+        logits,
+        scene,
+        "explainability",
+        "change `frames:` or the network (`explained_sources` of a depth network; an "
+        "ExplainingPose sees frames in time)",
+    )

@@ -1,12 +1,13 @@
 """Reading the errors: the best source of each kind of explanation, and which kind wins a pixel."""
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from leadline.types import Errors
+from leadline.types import Errors, Scene
 
 Reduction = Literal["min", "mean"]
 
@@ -65,3 +66,21 @@ def contest(
         if hint and errors.hint is not None and errors.hint_valid is not None:
             hint_wins = errors.hint_valid & (errors.hint < best)
     return Contest(predicted, rival, identity_wins & ~hint_wins, hint_wins)
+
+
+def of_each_source(
+    maps: Mapping[int, Float[Tensor, "b _ _ _"]], scene: Scene, what: str, advice: str
+) -> dict[int, Float[Tensor, "b n _ _"]]:
+    """The maps by scale, in full precision, once they are one for each source of the scene.
+
+    Raises:
+        ValueError: a network makes another number of them; `advice` says what to change.
+    """
+    sources = len(scene.batch.sources)
+    for value in maps.values():
+        if value.shape[1] != sources:
+            raise ValueError(
+                f"{what}: expected one map for each of {sources} sources, the network makes "
+                f"{value.shape[1]}; {advice}"
+            )
+    return {scale: value.float() for scale, value in maps.items()}

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from leadline.geometry.depth import to_full_size
-from leadline.losses.explanations import over_sources
+from leadline.losses.explanations import of_each_source, over_sources
 from leadline.losses.term import Term
 from leadline.types import LossValue, Scene
 
@@ -44,11 +44,4 @@ def _expected(scene: Scene) -> dict[int, Float[Tensor, "b n _ _"]]:
     expected = scene.predictions.photometric_uncertainty
     if expected is None:
         raise ValueError("the depth network expects no photometric error; see `Objective.check`")
-    sources = len(scene.batch.sources)
-    for value in expected.values():
-        if value.shape[1] != sources:
-            raise ValueError(
-                f"photometric uncertainty: expected one map for each of {sources} sources, the "
-                f"network makes {value.shape[1]}; set its `uncertain_sources`"
-            )
-    return {scale: value.float() for scale, value in expected.items()}
+    return of_each_source(expected, scene, "photometric uncertainty", "set its `uncertain_sources`")

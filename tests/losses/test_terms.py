@@ -266,7 +266,7 @@ def test_absent_sources_have_no_mask_to_pay_for() -> None:
 
 def test_a_mask_for_another_number_of_sources_is_refused() -> None:
     scene = with_explainability(scene_at(12.0, plane_batch(sources=(STEREO,))), 0.0)
-    with pytest.raises(ValueError, match="one mask for each of 1 sources"):
+    with pytest.raises(ValueError, match="one map for each of 1 sources"):
         MaskedReprojection()(scene)
 
 
