@@ -156,10 +156,10 @@ Of pairs, on the real drive too, every frame gains, with the other picture of th
 Abs Rel falls to 0.42 to 0.58 of what it was, per sequence to 0.37 to 0.44.
 
 Of video nearly all frames gain, by a quarter in the median. Per sample 9 of the 300 become worse,
-by 14 % at most; without the prior 36 did, though their loss fell, one or two of each model to
+by 14 % at most; without the prior 36 did, though their loss fell, one or two of two models to
 twice their error. What the prior holds back is harm more than gain, which is an eighth less (Abs
 Rel 0.203 in the mean of the models, 0.195 without). Two of the 99 good frames are still made
-worse, one and the same frame of two models, by 13 and 14 %: cars that pass close by. Per
+worse, one and the same frame of two models, by 13 and 14 %: cars close by. Per
 sequence, where many frames tell of every thing, the prior costs more than it saves: the mean
 error is a fifth higher with it (0.193, 0.162 without), and 8 frames become worse in place of 13,
 by 9 % at most in place of 26.
