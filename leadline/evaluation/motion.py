@@ -75,16 +75,15 @@ def score_path(found: PredictedPath, metric: bool) -> PathScore:
     )
 
 
-def begin_scores(out: Path, subject: Mapping[str, str]) -> None:
-    """Remove what an earlier call wrote about the same model and data.
+def earlier_paths(out: Path, subject: Mapping[str, str]) -> list[str]:
+    """Names of the paths that an earlier call wrote about the same model and data.
 
     Raises:
         ValueError: it was about others, or its record is none.
-        OSError: it cannot be removed.
     """
     path = out / RESULTS
     if not path.exists():
-        return
+        return []
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         recorded = {name: content[name] for name in subject}
@@ -100,12 +99,21 @@ def begin_scores(out: Path, subject: Mapping[str, str]) -> None:
                 f"{out}: holds paths by {recorded['model']} on {recorded['data']}, not those of "
                 f"{what} {value}; give another folder for --out"
             )
-    # The record goes last: what is cut off here is found again.
+    return names
+
+
+def remove_paths(out: Path, names: Sequence[str]) -> None:
+    """Remove paths that an earlier call wrote, and what it said of them.
+
+    Raises:
+        OSError: they cannot be removed.
+    """
     for name in names:
         for kind in (TUM, KITTI):
             (out / kind / f"{name}.txt").unlink(missing_ok=True)
     (out / PAGE).unlink(missing_ok=True)
-    path.unlink()
+    # The record goes last: what is cut off here is found again.
+    (out / RESULTS).unlink(missing_ok=True)
 
 
 def save_scores(

@@ -8,8 +8,9 @@ from leadline.data.sources.base import FrameId, Source
 from leadline.evaluation.motion import (
     PAGE,
     PathScore,
-    begin_scores,
+    earlier_paths,
     motion_section,
+    remove_paths,
     save_scores,
     score_path,
     summary_lines,
@@ -48,8 +49,8 @@ def predict_paths(
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> FoundPaths:
     """Write the paths of the sequences of `frames`, whole, and `trajectory.json` with the scores of
-    those whose poses were recorded. What an earlier call for the same model and data wrote is
-    removed first.
+    those whose poses were recorded. They take the place of what an earlier call for the same model
+    and data wrote, once all are predicted.
 
     Raises:
         FileNotFoundError, ValueError: as `PathPredictor`; or no sequence has a path, or `out` is
@@ -57,7 +58,8 @@ def predict_paths(
         OSError: `out` cannot be written.
     """
     predictor = PathPredictor(model_folder, source, device)
-    begin_scores(out, _subject(model_folder, source))
+    subject = _subject(model_folder, source)
+    earlier = earlier_paths(out, subject)
     failed: dict[FrameId, str] = {}
     sequences = sorted({frame.sequence for frame in frames})
     paths = tuple(predictor.paths(sequences, failed, progress))
@@ -67,12 +69,12 @@ def predict_paths(
             f"{source.root}: expected sequences of frames {abs(predictor.step.time)} apart, found "
             f"no path: {reason}"
         )
+    remove_paths(out, earlier)
     for found in paths:
         write_path(found, out)
     scores = tuple(
         score_path(found, predictor.metric) for found in paths if found.truth is not None
     )
-    subject = _subject(model_folder, source)
     save_scores(scores, [found.name for found in paths], subject, predictor.metric, out)
     return FoundPaths(subject["model"], predictor.metric, paths, scores, failed)
 

@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from leadline.inference.depth_prior import DepthByScale, DepthPrior
+from leadline.inference.depth_prior import DepthByScale, DepthPrior, has_partner
 from leadline.losses.term import Need, Objective, Weighted
 from leadline.offset import TARGET
 from leadline.synthesis.errors import Explainer
@@ -219,8 +219,10 @@ class Refiner:
         return torch.optim.Adam(parameter_groups(self.predictor, rate, self._groups), lr=rate)
 
     def _trained_depth(self, batch: Batch) -> DepthByScale | None:
-        """None where nothing asks for it."""
-        return None if self._prior is None else self._prior.depth(batch)
+        """None where nothing asks for it: of frames with a partner the prior counts nothing."""
+        if self._prior is None or bool(has_partner(batch).all()):
+            return None
+        return self._prior.depth(batch)
 
     def _loss_or_none(self, batch: Batch, trained: DepthByScale | None) -> Tensor | None:
         """None where the loss is not a number any more: what was best so far then stands."""
